@@ -1,0 +1,18 @@
+//! Each test runs on the reference program, which proves the test, and on ours.
+//! A file for each program.
+
+mod accustamp;
+mod cyclog;
+mod fixtures;
+mod qmail_inject;
+mod qmail_local;
+mod qmail_newu;
+mod qmail_remote;
+mod qmail_smtpd;
+mod supervise;
+mod svc;
+mod tailocal;
+mod tcprules;
+mod tcprulescheck;
+mod tcpserver;
+mod usually;

@@ -1,0 +1,69 @@
+//! What system tests share: the programs under test, calls of them, and waiting for what they do.
+//!
+//! A test runs real programs with real descriptors and looks at exit status, bytes out and files left.
+//! The programs are those of the last `cargo build` of the same profile; see [`program`].
+
+mod call;
+mod running;
+mod wait;
+
+pub use call::{Call, Outcome, both};
+pub use running::Running;
+pub use wait::{settles, wait_until};
+
+use std::path::{Path, PathBuf};
+
+/// The path of one of our programs.
+///
+/// # Panics
+/// If it was not built: `cargo test` does not build the programs of other packages.
+pub fn program(name: &str) -> PathBuf {
+    let path = programs().join(name);
+    assert!(path.is_file(), "{} is not there: run `cargo build --workspace` first", path.display());
+    path
+}
+
+/// The directory that holds our programs.
+pub fn programs() -> PathBuf {
+    // The test itself is target/PROFILE/deps/NAME.
+    let test = std::env::current_exe().expect("the test's own path");
+    test.ancestors().nth(2).expect("a test program lies in target/PROFILE/deps").to_path_buf()
+}
+
+/// The top of the source tree.
+pub fn source_tree() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+}
+
+/// A directory of the test's own, removed at its end. Others may search it, so that other accounts reach it.
+pub fn scratch() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::Builder::new().prefix("suite-").tempdir().expect("a scratch directory");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory.path(), mode).expect("a scratch directory that may be searched");
+    directory
+}
+
+/// Whether the test runs as root. Tests that need it say so on standard error and return otherwise.
+pub fn is_root() -> bool {
+    unix::account::effective_uid() == 0
+}
+
+/// Says aloud that a test, or a part of it, was not run, and why.
+pub fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
+}
+
+/// The path of a program of the system, if it is installed.
+pub fn installed(name: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .map(|place| Path::new(place).join(name))
+        .find(|path| path.is_file())
+}
+
+/// A port of the loopback address that nobody listens on at this moment.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of the loopback address");
+    listener.local_addr().expect("the port's number").port()
+}

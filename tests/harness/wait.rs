@@ -1,0 +1,26 @@
+//! Waiting for something to happen, long enough for a slow machine and no longer than needed.
+
+use std::time::{Duration, Instant};
+
+/// How long a test waits before it says that something did not happen. Not a claim about speed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until the condition holds.
+///
+/// # Panics
+/// With `what` in the message, if it does not.
+pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    assert!(settles(condition), "waited {} s in vain: {what}", PATIENCE.as_secs());
+}
+
+/// Whether the condition comes to hold while we are patient.
+pub fn settles(mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if condition() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    condition()
+}

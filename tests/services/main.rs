@@ -1,0 +1,6 @@
+//! Services: supervised, logged, signalled, killed, with full disks.
+
+mod chain;
+mod cyclog;
+mod supervise;
+mod tcpserver;

@@ -1,0 +1,251 @@
+//! Constant databases (cdb): built once, looked up by key, replaced as a whole.
+//!
+//! Format: a header of 256 pairs (table position, slots), the records (key length, data length, key, data),
+//! then 256 hash tables of (hash, record position); all numbers are 32-bit little-endian. A file that
+//! [`Builder`] makes is byte for byte what `tcprules` and `qmail-newu` have always made from the same records.
+//! A reader trusts nothing in the file: a damaged one gives an error, never a wrong read.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+const HEADER: u64 = 2048;
+const TABLES: usize = 256;
+/// Longest data that a lookup reads into memory. Rules and assignments are far smaller.
+const DATA_LIMIT: u32 = 1 << 24;
+
+fn hash(key: &[u8]) -> u32 {
+    key.iter().fold(5381, |hash: u32, byte| hash.wrapping_mul(33) ^ u32::from(*byte))
+}
+
+/// A database that is being built in memory.
+#[derive(Default)]
+pub struct Builder {
+    records: Vec<u8>,
+    /// (hash, file position) of each record, in order.
+    index: Vec<(u32, u32)>,
+}
+
+impl Builder {
+    /// An empty database.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Adds a record. Of several with one key, the first is found.
+    ///
+    /// # Errors
+    /// EFBIG if the file would pass 4 GiB, which the format cannot hold.
+    pub fn add(&mut self, key: &[u8], data: &[u8]) -> io::Result<()> {
+        let position = HEADER.saturating_add(self.records.len() as u64);
+        let added = 8_u64.saturating_add(key.len() as u64).saturating_add(data.len() as u64);
+        // Each record also takes two slots of 8 bytes in its table.
+        let slots = (self.index.len() as u64).saturating_add(1).saturating_mul(16);
+        if position.saturating_add(added).saturating_add(slots) > u64::from(u32::MAX) {
+            return Err(nix::errno::Errno::EFBIG.into());
+        }
+        self.index.push((hash(key), number(position)?));
+        self.records.extend_from_slice(&number(key.len() as u64)?.to_le_bytes());
+        self.records.extend_from_slice(&number(data.len() as u64)?.to_le_bytes());
+        self.records.extend_from_slice(key);
+        self.records.extend_from_slice(data);
+        Ok(())
+    }
+
+    /// The bytes of the whole file.
+    pub fn finish(self) -> io::Result<Vec<u8>> {
+        let mut by_table: Vec<Vec<(u32, u32)>> = vec![Vec::new(); TABLES];
+        for entry in self.index {
+            if let Some(table) = by_table.get_mut(usize::from(entry.0.to_le_bytes()[0])) {
+                table.push(entry);
+            }
+        }
+        let mut header = Vec::with_capacity(2048);
+        let mut tables = Vec::new();
+        let start = HEADER.saturating_add(self.records.len() as u64);
+        for entries in by_table {
+            let slots = fill_table(&entries);
+            header.extend_from_slice(&number(start.saturating_add(tables.len() as u64))?.to_le_bytes());
+            header.extend_from_slice(&number(slots.len() as u64)?.to_le_bytes());
+            for (hash, position) in slots {
+                tables.extend_from_slice(&hash.to_le_bytes());
+                tables.extend_from_slice(&position.to_le_bytes());
+            }
+        }
+        Ok([header, self.records, tables].concat())
+    }
+}
+
+/// Places the entries in twice as many slots, each at the first free one from where its hash points.
+fn fill_table(entries: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    let length = entries.len().saturating_mul(2);
+    let mut slots = vec![(0, 0); length];
+    for entry in entries {
+        let first = (entry.0 >> 8) as usize % length;
+        let free = (first..length).chain(0..first).find(|at| slots.get(*at).is_some_and(|slot| slot.1 == 0));
+        if let Some(slot) = free.and_then(|at| slots.get_mut(at)) {
+            *slot = *entry;
+        }
+    }
+    slots
+}
+
+fn number(value: u64) -> io::Result<u32> {
+    u32::try_from(value).map_err(|_| nix::errno::Errno::EFBIG.into())
+}
+
+/// An open database.
+pub struct Reader {
+    file: File,
+    length: u64,
+}
+
+impl Reader {
+    /// Opens a database for lookups.
+    ///
+    /// # Errors
+    /// EPROTO ("protocol error") if the file is too short to be one.
+    pub fn new(file: File) -> io::Result<Reader> {
+        let length = file.metadata()?.len();
+        if length < HEADER {
+            return Err(damaged());
+        }
+        Ok(Reader { file, length })
+    }
+
+    /// The data of the first record with this key.
+    ///
+    /// # Errors
+    /// EPROTO if the file is damaged, or the error of reading it. Neither says whether the key is there.
+    pub fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        let hash = hash(key);
+        let (table, slots) = self.pair(u64::from(hash & 0xff).saturating_mul(8))?;
+        if slots == 0 {
+            return Ok(None);
+        }
+        let first = (hash >> 8) % slots;
+        for at in (first..slots).chain(0..first) {
+            let slot = u64::from(table).saturating_add(u64::from(at).saturating_mul(8));
+            let (found, position) = self.pair(slot)?;
+            if position == 0 {
+                return Ok(None);
+            }
+            if found == hash
+                && let Some(data) = self.record(position, key)?
+            {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    fn record(&self, position: u32, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        let start = u64::from(position);
+        let (key_length, data_length) = self.pair(start)?;
+        let key_start = start.saturating_add(8);
+        let data_start = key_start.saturating_add(u64::from(key_length));
+        if data_start.saturating_add(u64::from(data_length)) > self.length || data_length > DATA_LIMIT {
+            return Err(damaged());
+        }
+        if u64::from(key_length) != key.len() as u64 || self.bytes(key_start, key_length)? != key {
+            return Ok(None);
+        }
+        self.bytes(data_start, data_length).map(Some)
+    }
+
+    fn pair(&self, position: u64) -> io::Result<(u32, u32)> {
+        if position.saturating_add(8) > self.length {
+            return Err(damaged());
+        }
+        let mut bytes = [0; 8];
+        self.read(&mut bytes, position)?;
+        let [a, b, c, d, e, f, g, h] = bytes;
+        Ok((u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
+    }
+
+    fn bytes(&self, position: u64, length: u32) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length as usize];
+        self.read(&mut bytes, position)?;
+        Ok(bytes)
+    }
+
+    fn read(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        self.file.read_exact_at(buffer, position).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => damaged(),
+            _ => error,
+        })
+    }
+}
+
+fn damaged() -> io::Error {
+    nix::errno::Errno::EPROTO.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn open(bytes: &[u8]) -> io::Result<Reader> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        Reader::new(file)
+    }
+
+    fn build(records: &[(&[u8], &[u8])]) -> Vec<u8> {
+        let mut builder = Builder::new();
+        for (key, data) in records {
+            builder.add(key, data).unwrap();
+        }
+        builder.finish().unwrap()
+    }
+
+    #[test]
+    fn one_record_lies_where_the_format_says() {
+        let file = build(&[(b"1.2.3.4", b"D\0")]);
+        assert_eq!(file.len(), 2081);
+        assert_eq!(file[0x678..0x680], [0x11, 8, 0, 0, 2, 0, 0, 0]);
+        assert_eq!(file[0x800..0x811], *b"\x07\0\0\0\x02\0\0\x001.2.3.4D\0");
+        assert_eq!(file[0x811..0x819], [0xcf, 0xfa, 0x4c, 0x3c, 0, 8, 0, 0]);
+    }
+
+    #[test]
+    fn an_empty_database_is_its_header_and_has_nothing() {
+        let file = build(&[]);
+        assert_eq!(file.len(), 2048);
+        assert_eq!(open(&file).unwrap().get(b"").unwrap(), None);
+    }
+
+    #[test]
+    fn the_first_of_equal_keys_is_found_and_others_are_not() {
+        let keys: Vec<Vec<u8>> = (0..500).map(|n: u32| n.to_string().into_bytes()).collect();
+        let mut records: Vec<(&[u8], &[u8])> =
+            keys.iter().map(|key| (key.as_slice(), key.as_slice())).collect();
+        records.push((b"7", b"later"));
+        records.push((b"", b"empty key"));
+        let reader = open(&build(&records)).unwrap();
+        for key in &keys {
+            assert_eq!(reader.get(key).unwrap().as_deref(), Some(key.as_slice()));
+        }
+        assert_eq!(reader.get(b"").unwrap().as_deref(), Some(&b"empty key"[..]));
+        assert_eq!(reader.get(b"500").unwrap(), None);
+    }
+
+    /// M5: any truncation is an error or "not there"; nothing panics or reads past the file.
+    #[test]
+    fn m5_truncated_and_damaged_files_are_errors() {
+        let file = build(&[(b"a", b"1"), (b"b", b"2"), (b"", b"3")]);
+        for length in 0..file.len() {
+            let answer = open(&file[..length]).and_then(|reader| reader.get(b"a"));
+            assert!(
+                answer.is_err() || length >= 2048 && answer.unwrap().is_none_or(|data| data == b"1"),
+                "{length}"
+            );
+        }
+        for at in 0..file.len() {
+            let mut changed = file.clone();
+            changed[at] ^= 0xff;
+            let _ = open(&changed).and_then(|reader| reader.get(b"b"));
+        }
+    }
+}

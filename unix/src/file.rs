@@ -1,0 +1,67 @@
+//! Files: the suite's ways of opening one, and of putting one on disk so that a power cut keeps it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Opens for reading, never waiting for the other side of a FIFO.
+pub fn open_read(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
+}
+
+/// Opens for writing at the end, created with mode 0600 if absent.
+pub fn open_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(nix::libc::O_NONBLOCK).open(path)
+}
+
+/// Creates a file that must not be there yet, for writing.
+pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}
+
+/// Creates a file or empties the one that is there, for writing.
+pub fn create_or_truncate(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)
+}
+
+/// Reads a whole file; `None` if there is none. Every other trouble is an error.
+pub fn read_if_present(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut file = match open_read(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Puts the entries of a directory on disk: names that were made, renamed or removed in it.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    File::open(path)?.sync_all()
+}
+
+/// Puts `bytes` in place of a file, so that after any crash the name has the old contents or the new ones.
+///
+/// The contents are written to `temporary`, which must be in the same directory. A temporary file that a
+/// crash left behind is replaced; one of a failed attempt is removed.
+pub fn replace(path: &Path, temporary: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let written = write_aside(temporary, bytes, mode).and_then(|()| fs::rename(temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(temporary);
+    }
+    written?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+fn write_aside(temporary: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    match fs::remove_file(temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = create_new(temporary, mode)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}

@@ -1,0 +1,24 @@
+//! What every program of the suite needs of the system, one notion a module.
+//!
+//! This is the only crate that may say `unsafe`. Nothing here knows about mail, services or rules.
+//! A program starts in [`program::run`], turns its arguments into options with [`options::Options`],
+//! and returns an exit status or a [`failure::Failure`] that decides whether a retry can help.
+
+pub mod account;
+pub mod cdb;
+pub mod descriptor;
+pub mod environment;
+pub mod exec;
+pub mod failure;
+pub mod fifo;
+pub mod file;
+pub mod inherited;
+pub mod limits;
+pub mod lock;
+pub mod number;
+pub mod options;
+pub mod poll;
+pub mod process;
+pub mod program;
+pub mod signal;
+pub mod stamp;

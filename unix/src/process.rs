@@ -1,0 +1,111 @@
+//! Child processes: started, waited for, signalled.
+
+use crate::signal::Signal;
+use nix::errno::Errno;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+pub use nix::unistd::Pid;
+use nix::unistd::{ForkResult, getpid};
+use std::io;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this status.
+    Exited(u8),
+    /// By a signal, with or without a memory dump.
+    Killed {
+        /// The number of the signal.
+        signal: i32,
+        /// Whether memory was dumped.
+        dumped: bool,
+    },
+}
+
+impl Ended {
+    /// The number that `wait(2)` gives: status × 256, or the signal (+ 128 with a dump).
+    pub fn wait_status(self) -> i32 {
+        match self {
+            Ended::Exited(code) => i32::from(code).saturating_mul(256),
+            Ended::Killed { signal, dumped } => signal.saturating_add(if dumped { 128 } else { 0 }),
+        }
+    }
+
+    fn from_status(status: WaitStatus) -> Option<(Pid, Ended)> {
+        match status {
+            // The kernel gives eight bits of the status.
+            WaitStatus::Exited(pid, code) => Some((pid, Ended::Exited(code.to_le_bytes()[0]))),
+            WaitStatus::Signaled(pid, signal, dumped) => {
+                Some((pid, Ended::Killed { signal: signal as i32, dumped }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Starts a child that runs `child` and exits with what it returns.
+///
+/// Programs that fork have one thread (a decision for the whole suite), so the child may do whatever the
+/// parent could; nothing of the parent's buffers is flushed in it.
+pub fn fork(child: impl FnOnce() -> u8) -> io::Result<Pid> {
+    debug_assert!(is_single_threaded(), "a program that forks has one thread");
+    // SAFETY: the process has one thread, so no lock can be held by a thread that the child lacks.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            let code = child();
+            // SAFETY: _exit ends the process at once; handlers of the parent's exit must not run here.
+            unsafe { nix::libc::_exit(i32::from(code)) }
+        }
+    }
+}
+
+fn is_single_threaded() -> bool {
+    // The test runner has threads of its own.
+    cfg!(test) || std::fs::read_dir("/proc/self/task").map_or(true, |tasks| tasks.count() == 1)
+}
+
+/// Collects one child that has ended, without waiting.
+pub fn reap_any() -> Option<(Pid, Ended)> {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => return None,
+            Ok(status) => {
+                if let Some(ended) = Ended::from_status(status) {
+                    return Some(ended);
+                }
+            }
+            Err(Errno::EINTR) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Waits for one child.
+pub fn wait_for(pid: Pid) -> io::Result<Ended> {
+    loop {
+        match waitpid(pid, None) {
+            Ok(status) => {
+                if let Some((_, ended)) = Ended::from_status(status) {
+                    return Ok(ended);
+                }
+            }
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// Sends a signal to a process.
+pub fn kill(pid: Pid, signal: Signal) -> io::Result<()> {
+    Ok(nix::sys::signal::kill(pid, signal)?)
+}
+
+/// This process.
+pub fn own_pid() -> Pid {
+    getpid()
+}
+
+/// Sets the permission bits that new files do not get.
+pub fn set_umask(bits: u32) {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(bits));
+}

@@ -1,0 +1,68 @@
+//! The frame of every program: name, arguments, entry, one line of failure, exit status.
+
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::{descriptor, signal};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::process::ExitCode;
+
+/// An exit status. 0, 100 and 111 mean the same in every program; others are documented with theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    /// It worked, or the answer is yes.
+    pub const SUCCESS: Exit = Exit(0);
+    /// Trying again cannot help: misuse, a refusal, or the answer is no.
+    pub const PERMANENT: Exit = Exit(100);
+    /// Trying again later may help: a file, memory, the network, a program that could not be run.
+    pub const TEMPORARY: Exit = Exit(111);
+}
+
+/// How a program was called.
+pub struct Invocation {
+    /// The program's own name, which its messages begin with. Not `argv[0]`.
+    pub name: &'static str,
+    /// The last component of `argv[0]`, which only complaints about options begin with.
+    pub called_as: Vec<u8>,
+    /// The arguments after `argv[0]`.
+    pub arguments: Vec<Vec<u8>>,
+}
+
+impl Invocation {
+    /// Reads options as `getopt` with this option string would; see [`Options`].
+    pub fn options(&self, letters: &'static str) -> Options<'_> {
+        Options::new(&self.called_as, &self.arguments, letters)
+    }
+
+    /// The environment as it is now.
+    pub fn environment(&self) -> Environment {
+        Environment::inherited()
+    }
+
+    /// Writes `name: warning: text` and a newline to standard error, as one write.
+    pub fn warn(&self, text: impl AsRef<[u8]>) {
+        descriptor::write_error_line(&[self.name.as_bytes(), b": warning: ", text.as_ref()]);
+    }
+}
+
+/// What a program's `main` calls: the one place where a process of ours ends on its own account.
+///
+/// SIGPIPE gets its default action back, which Rust's runtime took away; a program that wants write
+/// errors instead calls [`signal::ignore`].
+pub fn run(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failure>) -> ExitCode {
+    signal::default(signal::Signal::SIGPIPE);
+    let mut words = std::env::args_os().map(OsString::into_vec);
+    let argv0 = words.next().unwrap_or_else(|| name.as_bytes().to_vec());
+    let called_as = argv0.rsplit(|byte| *byte == b'/').next().unwrap_or(&argv0).to_vec();
+    let invocation = Invocation { name, called_as, arguments: words.collect() };
+    match entry(&invocation) {
+        Ok(Exit(code)) => ExitCode::from(code),
+        Err(failure) => {
+            failure.report(name);
+            ExitCode::from(failure.exit().0)
+        }
+    }
+}
