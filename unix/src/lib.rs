@@ -7,6 +7,7 @@
 pub mod account;
 pub mod cdb;
 pub mod descriptor;
+pub mod directory;
 pub mod environment;
 pub mod exec;
 pub mod failure;
