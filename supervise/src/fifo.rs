@@ -22,10 +22,10 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         move |error: io::Error| Failure::temporary(text).because(&error)
     };
     let path = Path::new(OsStr::from_bytes(name));
-    fifo::make(&path).map_err(failure("unable to create ", ""))?;
-    let input = file::open_read(&path).map_err(failure("unable to open ", " for reading"))?;
+    fifo::make(path).map_err(failure("unable to create ", ""))?;
+    let input = file::open_read(path).map_err(failure("unable to open ", " for reading"))?;
     // As long as there is a writer, and be it this one, the pipe does not end.
-    let _writer = file::open_write(&path).map_err(failure("unable to open ", " for writing"))?;
+    let _writer = file::open_write(path).map_err(failure("unable to open ", " for writing"))?;
     descriptor::set_nonblocking(&input, false).map_err(failure("unable to read ", ""))?;
     copy(input, failure("unable to read ", ""))?;
     Err(Failure::temporary([b"end of file on ", name.as_slice()].concat()))
