@@ -99,15 +99,20 @@ pub fn with_sorted_recipients(envelope: &[u8]) -> Vec<u8> {
 }
 
 /// Whether `actual` is what the template says, with something fitting in place of each `{NAME}`.
-pub fn matches(template: &[u8], actual: &[u8]) -> bool {
-    let Some((&first, rest)) = template.split_first() else { return actual.is_empty() };
-    if first == b'{'
-        && let Some((fits, after)) = placeholder(template)
-    {
-        return (0..=actual.len().min(120))
-            .any(|length| fits(&actual[..length]) && matches(after, &actual[length..]));
+pub fn matches(mut template: &[u8], mut actual: &[u8]) -> bool {
+    while let Some((&first, rest)) = template.split_first() {
+        if first == b'{'
+            && let Some((fits, after)) = placeholder(template)
+        {
+            let longest = actual.len().min(120);
+            return (0..=longest).any(|length| fits(&actual[..length]) && matches(after, &actual[length..]));
+        }
+        if actual.first() != Some(&first) {
+            return false;
+        }
+        (template, actual) = (rest, &actual[1..]);
     }
-    actual.split_first().is_some_and(|(byte, others)| *byte == first && matches(rest, others))
+    actual.is_empty()
 }
 
 type Fits = fn(&[u8]) -> bool;
