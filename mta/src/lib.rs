@@ -1,1 +1,25 @@
-//! mta
+//! The mail system. The modules stand in the order in which a message meets them.
+//!
+//! ```text
+//! receive   network or user → qmail-queue      (qmail-smtpd, qmail-inject, sendmail)
+//! queue     the queue on disk                  (qmail-queue, qmail-clean, qmail-qread)
+//! send      the queue manager                  (qmail-start, qmail-send, qmail-lspawn, qmail-rspawn)
+//! deliver   one delivery at a time             (qmail-local, qmail-remote, programs for .qmail lines)
+//! ```
+//!
+//! The rest is what those four stages know: the form of messages, control files, accounts, the installation.
+//! `receive` and `deliver` reach the queue through [`queue::client`] alone; `send` alone reads and changes
+//! queue files that it did not create.
+
+pub mod receive;
+
+pub mod queue;
+
+pub mod send;
+
+pub mod deliver;
+
+pub mod control;
+pub mod message;
+pub mod setup;
+pub mod users;

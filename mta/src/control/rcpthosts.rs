@@ -1,0 +1,1 @@
+//! Which recipient hosts the network may send to.

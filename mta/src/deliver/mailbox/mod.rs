@@ -1,0 +1,3 @@
+//! Mailbox formats: mbox and maildir.
+
+pub mod maildirmake;

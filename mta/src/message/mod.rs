@@ -1,0 +1,4 @@
+//! The form of messages: addresses, dates, header lines.
+
+pub mod date;
+pub mod quote;

@@ -1,0 +1,174 @@
+//! Handing a message to `qmail-queue`: the only way into the queue for everybody but qmail-send.
+//!
+//! The program (`HOME/bin/qmail-queue`, or the one that the variable QMAILQUEUE names, relative to HOME)
+//! reads the message from descriptor 0 and the envelope from descriptor 1; a replacement may write a text
+//! to descriptor 6. Only exit status 0 means that the message is on disk.
+
+use super::enqueue_error::{EnqueueError, Refusal};
+use crate::setup::home::Home;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use unix::descriptor;
+use unix::environment::Environment;
+use unix::exec::{self, Search};
+use unix::process::{self, Ended, Pid};
+use unix::signal::{self, Signal};
+
+/// Longest text that is taken from descriptor 6.
+const CUSTOM_TEXT_LIMIT: u64 = 255;
+const BUFFER: usize = 16 * 1024;
+
+/// A message on its way into the queue: first its text, then (after [`envelope`](Submission::envelope)) its envelope.
+pub struct Submission {
+    child: Pid,
+    message: Pipe,
+    envelope: Pipe,
+    custom_text: File,
+}
+
+impl Submission {
+    /// Starts qmail-queue. SIGPIPE is ignored from here on: a queue that goes away is an answer.
+    ///
+    /// # Errors
+    /// No pipe or no process could be had; temporary.
+    pub fn start(home: &Home) -> io::Result<Submission> {
+        signal::ignore(Signal::SIGPIPE);
+        let (message_reader, message_writer) = descriptor::pipe()?;
+        let (envelope_reader, envelope_writer) = descriptor::pipe()?;
+        let (text_reader, text_writer) = descriptor::pipe()?;
+        let child =
+            process::fork(|| run_queue_program(home, &message_reader, &envelope_reader, &text_writer))?;
+        Ok(Submission {
+            child,
+            message: Pipe::new(message_writer),
+            envelope: Pipe::new(envelope_writer),
+            custom_text: File::from(text_reader),
+        })
+    }
+
+    /// The process number of qmail-queue: the `qp` of logs and replies.
+    pub fn pid(&self) -> Pid {
+        self.child
+    }
+
+    /// Adds to the message. After a failure, of which [`close`](Envelope::close) tells, nothing is written any more.
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.message.put(bytes);
+    }
+
+    /// Makes the submission fail: the envelope is never completed, so nothing is queued.
+    pub fn abandon(&mut self) {
+        self.message.failed = true;
+    }
+
+    /// Ends the message and begins the envelope.
+    pub fn envelope(mut self, sender: &[u8]) -> Envelope {
+        self.message.flush();
+        self.envelope.failed = self.message.failed;
+        drop(self.message);
+        let mut envelope = Envelope { child: self.child, pipe: self.envelope, custom_text: self.custom_text };
+        envelope.record(b'F', sender);
+        envelope
+    }
+}
+
+/// The envelope of a message whose text is complete.
+pub struct Envelope {
+    child: Pid,
+    pipe: Pipe,
+    custom_text: File,
+}
+
+impl Envelope {
+    /// Adds a recipient.
+    pub fn recipient(&mut self, address: &[u8]) {
+        self.record(b'T', address);
+    }
+
+    /// An address with a NUL would be cut, or become two records; such a submission fails.
+    fn record(&mut self, letter: u8, address: &[u8]) {
+        if address.contains(&0) {
+            self.pipe.failed = true;
+        }
+        for part in [&[letter][..], address, &[0]] {
+            self.pipe.put(part);
+        }
+    }
+
+    /// Makes the submission fail: nothing is queued.
+    pub fn abandon(&mut self) {
+        self.pipe.failed = true;
+    }
+
+    /// Completes the envelope and waits for the answer. `Ok` means that the message is in the queue, on disk.
+    pub fn close(mut self) -> Result<(), Refusal> {
+        self.pipe.put(&[0]);
+        self.pipe.flush();
+        let failed = self.pipe.failed;
+        drop(self.pipe);
+        let custom = read_custom_text(&self.custom_text);
+        match process::wait_for(self.child) {
+            Ok(Ended::Exited(0)) if !failed => Ok(()),
+            Ok(Ended::Exited(0)) => Err(Refusal::read_error()),
+            Ok(Ended::Exited(code)) => Err(Refusal::from_exit(code, &custom)),
+            Ok(Ended::Killed { .. }) => Err(Refusal::crashed()),
+            Err(_) => Err(Refusal::unknown_end()),
+        }
+    }
+}
+
+/// Reads to the end, so that the writer is never stopped by a full pipe, and keeps the beginning.
+fn read_custom_text(mut pipe: &File) -> Vec<u8> {
+    let mut text = Vec::new();
+    let _ = pipe.take(CUSTOM_TEXT_LIMIT).read_to_end(&mut text);
+    let _ = io::copy(&mut pipe, &mut io::sink());
+    text
+}
+
+/// The writing end of one pipe, with a buffer. The first failure is remembered and ends all writing.
+struct Pipe {
+    file: File,
+    buffer: Vec<u8>,
+    failed: bool,
+}
+
+impl Pipe {
+    fn new(descriptor: OwnedFd) -> Pipe {
+        Pipe { file: File::from(descriptor), buffer: Vec::new(), failed: false }
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if self.failed {
+            return;
+        }
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.failed {
+            self.failed = self.file.write_all(&self.buffer).is_err();
+        }
+        self.buffer.clear();
+    }
+}
+
+/// The child: pipes in place, HOME as working directory, then the program.
+fn run_queue_program(home: &Home, message: &OwnedFd, envelope: &OwnedFd, text: &OwnedFd) -> u8 {
+    let wanted = [(message.as_fd(), 0), (envelope.as_fd(), 1), (text.as_fd(), 6)];
+    if descriptor::place_all(&wanted).is_err() {
+        return EnqueueError::NotRun as u8;
+    }
+    if std::env::set_current_dir(home.path()).is_err() {
+        return EnqueueError::HomeDirectory as u8;
+    }
+    signal::default(Signal::SIGPIPE);
+    let own = || home.program("qmail-queue").as_os_str().as_bytes().to_vec();
+    let program = unix::environment::get("QMAILQUEUE").unwrap_or_else(own);
+    let _ = exec::exec(&[program], &Environment::inherited(), Search::Direct);
+    EnqueueError::NotRun as u8
+}

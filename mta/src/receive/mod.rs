@@ -1,0 +1,4 @@
+//! Network or user → queue.
+
+pub mod inject;
+pub mod smtpd;
