@@ -11,16 +11,16 @@ use unix::failure::{Failure, is_absent};
 use unix::fifo;
 use unix::program::{Exit, Invocation};
 
-/// Runs `svok`.
+/// Runs `svok`. Arguments after the first are passed over.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
-    let [name] = invocation.arguments.as_slice() else { return Err(Failure::usage("svok dir")) };
+    let Some(name) = invocation.arguments.first() else { return Err(Failure::usage("svok dir")) };
     service_dir::enter(name)?;
     let alive = Layout::of_working_directory().alive();
     match fifo::open_writer(alive) {
         Ok(_) => Ok(Exit::SUCCESS),
         Err(error) if is_absent(&error) || fifo::has_no_reader(&error) => Ok(Exit::PERMANENT),
         Err(error) => {
-            let text = [b"unable to open ", name.as_slice(), b"/", alive.as_os_str().as_bytes()].concat();
+            let text = [b"unable to open ".as_slice(), name, b"/", alive.as_os_str().as_bytes()].concat();
             Err(Failure::temporary(text).because(&error))
         }
     }
