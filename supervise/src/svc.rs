@@ -7,6 +7,7 @@
 //!          directory it was started in.
 //! Manual   svc(8).    Next: [`crate::supervise`].
 
+use crate::supervise::command::LETTERS;
 use crate::supervise::service_dir::Layout;
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -18,7 +19,6 @@ use unix::fifo;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 
-const LETTERS: &str = "udorspchaitkx";
 const USAGE: &str = "svc [ -udorspchaitkx ] dir ...";
 
 /// Runs `svc`.

@@ -10,6 +10,7 @@
 //! What it decides is the table in [`state`]; here are the processes, signals, clocks and files around it.
 //! It waits in one place, for a signal, a command and a timer at the same time, so it always answers svc.
 
+pub mod command;
 pub mod service_dir;
 pub mod state;
 pub mod status;
@@ -17,10 +18,11 @@ pub mod status;
 mod program;
 mod request;
 
+use command::Command;
 use program::Program;
 use request::Request;
 use service_dir::{Layout, ServiceDir};
-use state::{Action, Command, Event, State, Want};
+use state::{Action, Event, State, Want};
 use status::Status;
 use std::collections::VecDeque;
 use std::io;

@@ -9,7 +9,7 @@
 //! | supervise is alive if a reader has open | `svcontrol` | `supervise/ok`        |
 //! | normally down       | byte 20 of the status   | a file `down`                 |
 
-use super::state::Command;
+use super::command::Command;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};

@@ -1,5 +1,6 @@
 //! What supervise does about each thing that can happen: a table without clocks, files or processes.
 
+use super::command::Command;
 use std::time::Duration;
 use unix::process::Pid;
 use unix::signal::Signal;
@@ -44,52 +45,6 @@ enum Gate {
     AfterStart,
     /// The last fork failed.
     AfterFailedFork,
-}
-
-/// One letter of `svc`, as it travels through the control FIFO.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// `u`
-    Up,
-    /// `d`
-    Down,
-    /// `o`
-    Once,
-    /// `x`: exit once there is no process.
-    Exit,
-    /// `p`
-    Pause,
-    /// `c`
-    Continue,
-    /// `a h i k t`: pass on a signal.
-    Signal(Signal),
-    /// `r` and `s`: what `svstat` is to call normal.
-    Normally {
-        /// Whether up is normal.
-        up: bool,
-    },
-}
-
-impl Command {
-    /// Reads one byte; nothing for a byte that is no command.
-    pub fn decode(byte: u8) -> Option<Command> {
-        Some(match byte {
-            b'u' => Command::Up,
-            b'd' => Command::Down,
-            b'o' => Command::Once,
-            b'x' => Command::Exit,
-            b'p' => Command::Pause,
-            b'c' => Command::Continue,
-            b'a' => Command::Signal(Signal::SIGALRM),
-            b'h' => Command::Signal(Signal::SIGHUP),
-            b'i' => Command::Signal(Signal::SIGINT),
-            b'k' => Command::Signal(Signal::SIGKILL),
-            b't' => Command::Signal(Signal::SIGTERM),
-            b'r' => Command::Normally { up: true },
-            b's' => Command::Normally { up: false },
-            _ => return None,
-        })
-    }
 }
 
 /// What can happen.
@@ -254,6 +209,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::command::LETTERS;
     use super::*;
     use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
 
@@ -463,14 +419,8 @@ mod tests {
         assert_eq!(send(&mut without_processes(), "x"), [Action::Exit]);
     }
 
-    #[test]
-    fn bytes_that_are_no_commands_are_passed_over() {
-        let known = (0..=u8::MAX).filter(|byte| Command::decode(*byte).is_some());
-        assert_eq!(known.map(char::from).collect::<String>(), "acdhikoprstux");
-    }
-
     fn event() -> impl Strategy<Value = Event> {
-        let command = prop::sample::select(b"acdhikoprstux".to_vec())
+        let command = prop::sample::select(LETTERS.as_bytes())
             .prop_filter_map("a command", |byte| Command::decode(byte).map(Event::Command));
         prop_oneof![6 => command, 2 => proptest::strategy::Just(Event::Died),
             2 => proptest::strategy::Just(Event::TimerExpired)]
