@@ -524,7 +524,7 @@ fn a_control_file_that_is_no_fifo_is_refused_and_left_alone() {
 }
 
 #[test]
-fn the_same_holds_for_the_files_of_the_newer_kind() {
+fn a_fifo_of_the_newer_kind_that_is_none_is_refused_too() {
     let scratch = scratch();
     let directory = scratch.path().join("service/supervise");
     fs::create_dir_all(&directory).expect("a service directory");
