@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod cdb;
+pub mod clock;
 pub mod descriptor;
 pub mod environment;
 pub mod exec;
