@@ -49,6 +49,16 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Puts the name of an open file on disk: the entries of the directory that holds it.
+///
+/// A directory that may be written but not read cannot be synced by itself; then its whole file system is.
+pub fn sync_name(file: &File, directory: &Path) -> io::Result<()> {
+    match sync_directory(directory) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(nix::unistd::syncfs(file)?),
+        result => result,
+    }
+}
+
 /// Puts `bytes` in place of a file, so that after any crash the name has the old contents or the new ones.
 ///
 /// The contents are written to `temporary`, which must be in the same directory. A temporary file that a

@@ -13,6 +13,7 @@ pub mod exec;
 pub mod failure;
 pub mod fifo;
 pub mod file;
+pub mod host;
 pub mod inherited;
 pub mod limits;
 pub mod lock;
