@@ -1,3 +1,4 @@
 //! Accept connections, decide who may connect, run a program for each.
 
 pub mod dns;
+pub mod rules;
