@@ -118,7 +118,7 @@ impl Random {
         let verdict = self.pick(&["allow", "deny"]);
         let mut rule = format!("{address}:{verdict}");
         for _ in 0..self.below(4) {
-            let quote = self.pick(&["\"", "/", "'", "x", "="]);
+            let quote = self.pick(&["\"", "/", "'", "z", "="]);
             let name = self.pick(&["RELAYCLIENT", "", "A", "DATABYTES"]);
             let value = self.pick(&["", "1000", "@fixme", ":,#", "a-b"]);
             rule.push_str(&format!(",{name}={quote}{value}{quote}"));
