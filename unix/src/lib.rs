@@ -23,4 +23,5 @@ pub mod poll;
 pub mod process;
 pub mod program;
 pub mod signal;
+pub mod socket;
 pub mod stamp;
