@@ -21,6 +21,11 @@ pub fn open_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
 
+/// Opens what is there for writing, never creating it and never waiting for the other side of a FIFO.
+pub fn open_write(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
+}
+
 /// Creates a file that must not be there yet, for writing.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)

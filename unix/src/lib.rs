@@ -8,6 +8,7 @@ pub mod account;
 pub mod cdb;
 pub mod clock;
 pub mod descriptor;
+pub mod directory;
 pub mod environment;
 pub mod exec;
 pub mod failure;
