@@ -14,6 +14,7 @@ pub mod fifo;
 pub mod file;
 pub mod inherited;
 pub mod limits;
+pub mod local_time;
 pub mod lock;
 pub mod number;
 pub mod options;
