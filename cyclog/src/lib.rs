@@ -9,6 +9,11 @@
 
 pub mod accustamp;
 
+pub mod usually;
+
+pub mod cyclog;
+
 pub mod tailocal;
 
 pub mod filter;
+pub mod patience;
