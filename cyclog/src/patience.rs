@@ -57,7 +57,6 @@ impl<'a> Patience<'a> {
 
     /// Whether TERM has come.
     pub fn is_terminated(&mut self) -> bool {
-        self.signals.drain();
         self.terminated |= self.signals.take(Signal::SIGTERM);
         self.terminated
     }
@@ -85,7 +84,8 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// Becomes readable when TERM comes.
+/// Becomes readable when TERM comes, and stays so: whoever waits asks [`is_terminated`](Patience::is_terminated)
+/// after it, and then waits no more.
 impl AsFd for Patience<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.signals.as_fd()

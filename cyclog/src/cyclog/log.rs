@@ -107,17 +107,21 @@ impl Log {
 
     /// Makes room for one more file and creates it. A name that is taken is not tried again.
     fn create(&mut self, patience: &mut Patience<'_>) -> Result<Current, Trouble> {
-        let entries = Entries::list()?;
-        for name in rotation::to_remove(entries.files, self.limits.files) {
+        let names = list().map_err(|error| Trouble {
+            action: "unable to read directory",
+            object: Vec::new(),
+            error,
+        })?;
+        let newest = names.iter().filter_map(|name| LogName::decode(name)).max();
+        for name in rotation::to_remove(names, self.limits.files) {
             remove(name, patience);
         }
-        let name = LogName::next(entries.newest.max(self.newest), Stamp::now().seconds);
+        let name = LogName::next(newest.max(self.newest), Stamp::now().seconds);
         self.newest = Some(name);
-        match file::create_new(Path::new(&name.encode()), 0o644) {
+        let object = name.encode();
+        match file::create_new(Path::new(&object), 0o644) {
             Ok(file) => Ok(Current { name, file, written: 0 }),
-            Err(error) => {
-                Err(Trouble { action: "unable to create", object: name.encode().into_bytes(), error })
-            }
+            Err(error) => Err(Trouble { action: "unable to create", object: object.into_bytes(), error }),
         }
     }
 }
@@ -146,34 +150,15 @@ fn remove(name: Vec<u8>, patience: &mut Patience<'_>) {
     }
 }
 
-/// What is in the directory.
-struct Entries {
-    /// Everything but directories: those are nobody's log, whatever they are called (R5).
-    files: Vec<Vec<u8>>,
-    /// The newest name of ours that is taken, be it by a directory.
-    newest: Option<LogName>,
-}
-
-impl Entries {
-    fn list() -> Result<Entries, Trouble> {
-        Self::read().map_err(|error| Trouble {
-            action: "unable to read directory",
-            object: Vec::new(),
-            error,
-        })
-    }
-
-    fn read() -> io::Result<Entries> {
-        let mut entries = Entries { files: Vec::new(), newest: None };
-        for entry in fs::read_dir(".")? {
-            let entry = entry?;
-            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            let name = entry.file_name().into_vec();
-            entries.newest = entries.newest.max(LogName::decode(&name));
-            if !is_directory {
-                entries.files.push(name);
-            }
+/// The names in the directory but for those of directories, which are nobody's log whatever they are called (R5).
+fn list() -> io::Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(".")? {
+        let entry = entry?;
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !is_directory {
+            names.push(entry.file_name().into_vec());
         }
-        Ok(entries)
     }
+    Ok(names)
 }

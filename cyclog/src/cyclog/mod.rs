@@ -103,16 +103,16 @@ impl Input {
     fn next(&mut self, patience: &mut Patience<'_>) -> io::Result<&[u8]> {
         let mut input = descriptor::input();
         loop {
-            let (wanted, limit) = match self.wanted(patience.is_terminated()) {
-                0 => return Ok(b""),
-                READ_SIZE => (READ_SIZE, None),
-                few => (few, Some(Duration::ZERO)),
-            };
+            let limit = patience.is_terminated().then_some(Duration::ZERO);
             let awaited = [(input.as_fd(), Interest::Read), (patience.as_fd(), Interest::Read)];
-            match *poll::wait(&awaited, limit)? {
-                [true, false] => {}
-                [false, _] if limit.is_some() => return Ok(b""),
-                _ => continue,
+            let is_ready = poll::wait(&awaited, limit)?.first() == Some(&true);
+            // TERM may have come while input came, too.
+            let wanted = self.wanted(patience.is_terminated());
+            if wanted == 0 || !is_ready && limit.is_some() {
+                return Ok(b"");
+            }
+            if !is_ready {
+                continue;
             }
             match input.read(self.buffer.get_mut(..wanted).unwrap_or_default()) {
                 Ok(length) => {
