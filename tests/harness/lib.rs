@@ -4,10 +4,12 @@
 //! The programs are those of the last `cargo build` of the same profile; see [`program`].
 
 mod call;
+mod home;
 mod running;
 mod wait;
 
 pub use call::{Call, Outcome, both};
+pub use home::{FakeQueue, MailHome};
 pub use running::Running;
 pub use wait::{settles, wait_until};
 
