@@ -16,6 +16,7 @@ pub mod fifo;
 pub mod file;
 pub mod host;
 pub mod inherited;
+pub mod interface;
 pub mod limits;
 pub mod local_time;
 pub mod lock;
