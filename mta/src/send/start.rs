@@ -39,9 +39,10 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         None => (DEFAULT_DELIVERY, &[][..]),
     };
     let log = start_logger(logger, identities.logger.as_ref())?;
-    let start = |name: &str, argument: Option<&[u8]>, identity: Option<&Identity>| -> Result<Helper, Failure> {
-        Helper::start(&home, name, argument, identity)
-    };
+    let start = |name: &str,
+                 argument: Option<&[u8]>,
+                 identity: Option<&Identity>|
+     -> Result<Helper, Failure> { Helper::start(&home, name, argument, identity) };
     let lspawn = start("qmail-lspawn", Some(default_delivery), identities.lspawn.as_ref())?;
     let rspawn = start("qmail-rspawn", None, identities.rspawn.as_ref())?;
     let cleaner = start("qmail-clean", None, identities.cleaner.as_ref())?;

@@ -54,8 +54,9 @@ impl LocalAgent<'_> {
         let local = request.local_part();
         let controller = users::find(home, local)?;
         assume_identity(home, &controller)?;
+        let program = home.program("qmail-local");
         let words: [&[u8]; 10] = [
-            home.program("qmail-local").as_os_str().as_bytes(),
+            program.as_os_str().as_bytes(),
             b"--",
             &controller.user,
             &controller.home,

@@ -99,15 +99,23 @@ impl<A: Agent> Engine<'_, A> {
     fn wait(&self, signals: &Signals) -> Ready {
         let input = descriptor::input();
         let mut waiting: Vec<(BorrowedFd<'_>, Interest)> = vec![(signals.as_fd(), Interest::Read)];
-        let open: Vec<(u8, &Running)> =
-            self.running.iter().filter(|(_, running)| !running.at_end).map(|(slot, running)| (*slot, running)).collect();
+        let open: Vec<(u8, &Running)> = self
+            .running
+            .iter()
+            .filter(|(_, running)| !running.at_end)
+            .map(|(slot, running)| (*slot, running))
+            .collect();
         waiting.extend(open.iter().map(|(_, running)| (running.pipe.as_fd(), Interest::Read)));
         if self.input_open {
             waiting.push((input.as_fd(), Interest::Read));
         }
         let ready = poll::wait(&waiting, None).unwrap_or_default();
         let is_ready = |at: usize| ready.get(at).copied().unwrap_or(false);
-        let slots = open.iter().enumerate().filter(|(at, _)| is_ready(at.saturating_add(1))).map(|(_, (slot, _))| *slot);
+        let slots = open
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| is_ready(at.saturating_add(1)))
+            .map(|(_, (slot, _))| *slot);
         Ready { slots: slots.collect(), input: self.input_open && is_ready(open.len().saturating_add(1)) }
     }
 
@@ -202,7 +210,8 @@ impl<A: Agent> Engine<'_, A> {
         let path = std::path::Path::new(request.message_file());
         let message = file::open_read_no_follow(path)
             .map_err(|_| &b"Zqmail-spawn unable to open message. (#4.3.0)\n"[..])?;
-        let metadata = message.metadata().map_err(|_| &b"Zqmail-spawn unable to fstat message. (#4.3.0)\n"[..])?;
+        let metadata =
+            message.metadata().map_err(|_| &b"Zqmail-spawn unable to fstat message. (#4.3.0)\n"[..])?;
         if !metadata.is_file() {
             return Err(b"ZSorry, message has wrong type. (#4.3.5)\n");
         }

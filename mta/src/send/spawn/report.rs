@@ -106,7 +106,9 @@ impl Verdict {
 /// The records that end in NUL; an unterminated rest counts as none.
 fn complete_records(output: &[u8]) -> Vec<&[u8]> {
     let end = output.iter().rposition(|byte| *byte == 0);
-    end.and_then(|end| output.get(..end)).map(|text| text.split(|byte| *byte == 0).collect()).unwrap_or_default()
+    end.and_then(|end| output.get(..end))
+        .map(|text| text.split(|byte| *byte == 0).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -133,7 +133,10 @@ mod tests {
     #[test]
     fn names_that_are_no_message_and_addresses_that_are_none_are_refused() {
         let refusal = |stream: &[u8]| decode(stream).first().unwrap().check().unwrap_err();
-        assert!(refusal(b"\x01../../etc/passwd\0s\0r@h\0").starts_with(b"DInternal error: messid has nonnumerics"));
+        assert!(
+            refusal(b"\x01../../etc/passwd\0s\0r@h\0")
+                .starts_with(b"DInternal error: messid has nonnumerics")
+        );
         assert!(refusal(b"\x01/1\0s\0r@h\0").starts_with(b"DInternal error: messid has nonnumerics"));
         assert!(refusal(b"\x01\0s\0r@h\0").starts_with(b"DInternal error: messid too short"));
         let long = [b"\x01", vec![b'1'; 100].as_slice(), b"\0s\0r@h\0"].concat();
