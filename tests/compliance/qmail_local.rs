@@ -279,28 +279,65 @@ fn a_file_size_limit_leaves_an_mbox_as_it_was() {
 
 /// R1
 #[test]
-fn r1_a_full_disk_delays_mail_and_leaves_nothing_in_a_maildir() {
+fn r1_a_full_disk_delays_mail_and_leaves_nothing_in_a_mailbox() {
     if !harness::is_root() {
         return harness::skipped("only root can mount a small file system");
     }
     let home = UserHome::new();
-    let maildir = home.directory("Maildir");
-    let Some(_mounted) = Mounted::small(&maildir) else {
+    let disk = home.directory("disk");
+    let Some(_mounted) = Mounted::small(&disk) else {
         return harness::skipped("no tmpfs can be mounted here");
     };
-    home.directory("Maildir/tmp");
-    home.directory("Maildir/new");
-    home.directory("Maildir/cur");
-    let deliver = |size: usize| {
+    home.maildir("disk/Maildir");
+    let deliver = |mailbox: &str, size: usize| {
         let message = [b"A: b\n\n".as_slice(), &b"x".repeat(size)].concat();
-        let default_delivery = b"./Maildir/".to_vec();
-        home.deliver(&LocalDelivery { message, default_delivery, ..LocalDelivery::default() })
+        let default_delivery = mailbox.as_bytes().to_vec();
+        let outcome = home.deliver(&LocalDelivery { message, default_delivery, ..LocalDelivery::default() });
+        (outcome.code, outcome.err_text())
     };
-    let outcome = deliver(1_000_000);
-    assert_eq!(outcome.code, 111);
-    assert_eq!(outcome.err_text(), "Temporary error on maildir delivery. (#4.3.0)\n");
+    let full = (111, "Temporary error on maildir delivery. (#4.3.0)\n".to_owned());
+    assert_eq!(deliver("./disk/Maildir/", 1_000_000), full);
     assert!(home.files().is_empty(), "{:?}", home.files());
-    assert_eq!(deliver(1_000).code, 0, "once there is room, mail comes in");
+    let full = (111, "Unable to write ./disk/mbox: out of disk space. (#4.3.0)\n".to_owned());
+    assert_eq!(deliver("./disk/mbox", 1_000_000), full);
+    assert_eq!(fs::read(disk.join("mbox")).unwrap(), b"");
+    for mailbox in ["./disk/Maildir/", "./disk/mbox"] {
+        assert_eq!(deliver(mailbox, 1_000).0, 0, "once there is room, mail comes in");
+    }
+}
+
+/// R2: the file counts as not written, and so does one whose directory is not on disk.
+#[test]
+fn r2_a_failed_fsync_is_a_failed_delivery_that_leaves_nothing() {
+    let Some(strace) = harness::installed("strace") else {
+        return harness::skipped("strace is not installed");
+    };
+    let home = UserHome::new();
+    home.maildir("Maildir");
+    home.file(".qmail-maildir", "./Maildir/\n", 0o600);
+    home.file(".qmail-mbox", "./Mailbox\n", 0o600);
+    let deliver = |ext: &str, failing: u32| {
+        let delivery = LocalDelivery::to_extension(ext);
+        let inject = format!("inject=fsync:error=EIO:when={failing}");
+        let call =
+            home.as_user(Call::path(&strace)).args(["-f", "-o", "/dev/null", "-e", "trace=fsync", "-e"]);
+        let call = call.arg(inject).arg(home.mail().program("qmail-local")).args(home.arguments(&delivery));
+        call.input_file(&delivery.message).run()
+    };
+    if deliver("maildir", 99).code != 0 {
+        return harness::skipped("strace cannot trace here");
+    }
+    let whole = home.files();
+    for failing in [1, 2] {
+        assert_eq!(deliver("maildir", failing).code, 111);
+        assert_eq!(home.files(), whole, "fsync {failing}");
+    }
+    for failing in [1, 2] {
+        let outcome = deliver("mbox", failing);
+        assert_eq!(outcome.err_text(), "Unable to write ./Mailbox: input/output error. (#4.3.0)\n");
+        assert_eq!(outcome.code, 111);
+        assert_eq!(fs::read(home.path().join("Mailbox")).unwrap(), b"");
+    }
 }
 
 /// A file system of 256 KB, gone at the end of the test.
