@@ -396,3 +396,15 @@ fn a_message_in_a_pipe_cannot_be_delivered() {
     let outcome = home.as_user(home.mail().call("qmail-local")).args(words).input("x\n").run();
     assert_eq!((outcome.code, outcome.err_text().as_str()), (111, "Unable to rewind message. (#4.3.0)\n"));
 }
+
+#[test]
+fn no_message_is_not_an_empty_message() {
+    let home = UserHome::new();
+    let shell = "exec \"$0\" \"$@\" <&-";
+    let call = home.as_user(Call::path(Path::new("/bin/sh"))).arg("-c").arg(shell);
+    let words = home.arguments(&LocalDelivery::default());
+    let outcome = call.arg(home.mail().program("qmail-local")).args(words).run();
+    let text = "Unable to read message: file descriptor not open. (#4.3.0)\n";
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (111, text));
+    assert!(home.files().is_empty());
+}

@@ -4,7 +4,7 @@ use super::refusal::Refusal;
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::os::fd::AsFd;
-use unix::descriptor;
+use unix::{descriptor, inherited};
 
 /// The message. Its position is shared with the programs that are run.
 pub struct Message {
