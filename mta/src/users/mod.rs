@@ -215,4 +215,21 @@ mod tests {
             assert_eq!(Controller::decode(record), None, "{record:?}");
         }
     }
+
+    #[test]
+    fn a_table_that_is_missing_damaged_or_anybodys_is_told_apart() {
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(directory.path()).unwrap();
+        assert_eq!(find_assigned(&home, b"joe"), Ok(None));
+        fs::create_dir(directory.path().join("users")).unwrap();
+        let path = directory.path().join("users/cdb");
+        fs::write(&path, "damaged").unwrap();
+        assert_eq!(find_assigned(&home, b"joe"), Err(Trouble::Assignments));
+        fs::write(&path, assign::compile(b"=joe:joe:1:2:/h:::\n.\n").unwrap()).unwrap();
+        assert_eq!(find_assigned(&home, b"joe").unwrap().unwrap().uid, 1);
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(find_assigned(&home, b"joe"), Err(Trouble::Assignments));
+    }
 }
