@@ -13,6 +13,7 @@ pub mod failure;
 pub mod fifo;
 pub mod file;
 pub mod inherited;
+pub mod interface;
 pub mod limits;
 pub mod lock;
 pub mod number;
