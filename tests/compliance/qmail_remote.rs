@@ -133,10 +133,7 @@ fn mail_to_this_machine_by_address_is_not_sent_in_a_circle() {
     let home = MailHome::new([("me", &b"mail.example.org\n"[..])]);
     for host in ["127.0.0.1", "[127.0.0.1]", "0.0.0.0", "[::]", "[IPv6:::ffff:127.0.0.1]"] {
         let report = report(&home, &[host, "", "bob@x.example"], "a\n");
-        assert!(
-            report.starts_with("DSorry. Although I'm listed as a best-preference MX"),
-            "{host}: {report}"
-        );
+        assert!(report.starts_with("DSorry. Although") && report.contains("(#5.4.6)"), "{host}: {report}");
     }
 }
 

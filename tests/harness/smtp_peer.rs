@@ -14,8 +14,8 @@ pub struct SmtpPeer {
 /// What the server does on one connection.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
-    /// The first is the greeting; each other one answers a line, and after `354…` a message is read first.
-    /// Lines within a reply are separated by CR LF; the last one needs none.
+    /// The first is the greeting; each other one answers a line, or a message if the last line before it was
+    /// `354…`. Lines within a reply are separated by CR LF; the last one needs none.
     pub replies: Vec<Vec<u8>>,
     /// Whether to close the connection after the last reply instead of waiting for the client to close it.
     pub closes: bool,
@@ -72,7 +72,7 @@ fn follow(script: &Script, stream: TcpStream, heard: &mut Vec<u8>) -> std::io::R
     for reply in &script.replies {
         let goes_on = match last_reply {
             None => true,
-            Some(last) if last.starts_with(b"354") => hear_message(&mut reader, heard)?,
+            Some(last) if asks_for_message(last) => hear_message(&mut reader, heard)?,
             Some(_) => !hear_line(&mut reader, heard)?.is_empty(),
         };
         if !goes_on {
@@ -83,6 +83,10 @@ fn follow(script: &Script, stream: TcpStream, heard: &mut Vec<u8>) -> std::io::R
     }
     while !script.closes && !hear_line(&mut reader, heard)?.is_empty() {}
     Ok(())
+}
+
+fn asks_for_message(reply: &[u8]) -> bool {
+    reply.split(|byte| *byte == b'\n').next_back().is_some_and(|line| line.starts_with(b"354"))
 }
 
 /// Whether the message came to its end.

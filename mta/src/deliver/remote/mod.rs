@@ -26,9 +26,9 @@ use message::Message;
 use own_addresses::OwnAddresses;
 use report::{MessageReport, RecipientReport};
 use route::Route;
+use smtp_client::Outcome;
 use smtp_client::connection::Connection;
 use smtp_client::dialogue::{Dialogue, Hello};
-use smtp_client::{Outcome, connection};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -153,7 +153,7 @@ impl Delivery<'_> {
         Connection::new(TcpStream::connect_timeout(&peer, self.settings.connect)?, self.settings.remote)
     }
 
-    fn talk(&self, peer: IpAddr, mut connection: connection::Connection, message: &mut Message) -> Reports {
+    fn talk(&self, peer: IpAddr, mut connection: Connection, message: &mut Message) -> Reports {
         match self.session(peer, Hello::AsAnnounced, &mut connection, message) {
             Outcome::Reported(recipients, report) => (recipients, report),
             Outcome::HeloOnly => {

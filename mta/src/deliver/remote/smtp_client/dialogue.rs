@@ -145,7 +145,7 @@ impl<'a> Dialogue<'a> {
             return self.refuse(Stage::Greeting, Refusal::Temporary, reply);
         }
         match self.hello {
-            Hello::AsAnnounced if reply.first_line_has(b"ESMTP") => {
+            Hello::AsAnnounced if reply.has_word(b"ESMTP") => {
                 self.send(&[b"EHLO ", self.own_name], Awaited::Ehlo)
             }
             _ => self.send(&[b"HELO ", self.own_name], Awaited::Helo),

@@ -44,10 +44,9 @@ impl Reply {
         }
     }
 
-    /// Whether the first line has this word, in any case.
-    pub fn first_line_has(&self, word: &[u8]) -> bool {
-        let line = self.text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        line.split(|byte| !byte.is_ascii_alphanumeric()).any(|found| found.eq_ignore_ascii_case(word))
+    /// Whether the text has this word, in any case.
+    pub fn has_word(&self, word: &[u8]) -> bool {
+        self.text.split(|byte| !byte.is_ascii_alphanumeric()).any(|found| found.eq_ignore_ascii_case(word))
     }
 
     /// Whether a line after the first begins with this word, as extensions are announced (RFC 5321 §4.1.1.1).
@@ -187,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_greeting_is_searched_for_whole_words() {
-        assert!(Reply::of(b"220 mx.example ESMTP Postfix\r\n").first_line_has(b"esmtp"));
-        assert!(!Reply::of(b"220 noesmtphere.example\r\n").first_line_has(b"ESMTP"));
-        assert!(!Reply::of(b"220-mx.example\r\n220 ESMTP\r\n").first_line_has(b"ESMTP"));
+        assert!(Reply::of(b"220 mx.example ESMTP Postfix\r\n").has_word(b"esmtp"));
+        assert!(!Reply::of(b"220 noesmtphere.example\r\n").has_word(b"ESMTP"));
+        assert!(Reply::of(b"220-mx.example\r\n220 ESMTP\r\n").has_word(b"ESMTP"));
     }
 }
