@@ -80,7 +80,7 @@ impl Resolver {
     ///
     /// If one kind is found, trouble with the other is passed over.
     pub fn addresses(&self, name: &[u8]) -> Result<Vec<IpAddr>, Trouble> {
-        if let Some(known) = name::without_asking(name) {
+        if let Some(known) = known_addresses(name) {
             return if known.is_empty() { Err(Trouble::Absent) } else { Ok(known) };
         }
         let name = name::parse(name)?;
@@ -127,6 +127,13 @@ impl Resolver {
     fn lookup(&self, name: Name, kind: RecordType) -> Result<Vec<RData>, Trouble> {
         self.runtime.block_on(self.servers.clone().within(self.deadline, name, kind))
     }
+}
+
+/// The addresses of `localhost` and of text that is addresses in figures, such as `192.0.2.1` and `[2001:db8::1]`.
+///
+/// `None`: the DNS has to be asked. `Some` of nothing: the text looks like addresses and is none.
+pub fn known_addresses(name: &[u8]) -> Option<Vec<IpAddr>> {
+    name::without_asking(name)
 }
 
 /// Any records are the answer; without any, "try again" is the safer of two answers.
