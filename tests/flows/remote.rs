@@ -13,13 +13,18 @@ fn home() -> MailHome {
 
 /// smtp-sink on a port of 127.0.0.1, with a directory that holds what it received.
 struct Sink {
-    _running: Running,
+    running: Running,
     directory: tempfile::TempDir,
     port: u16,
 }
 
 impl Sink {
     fn start(options: &[&str]) -> Option<Sink> {
+        Sink::with_backlog(options, "20")
+    }
+
+    /// With room for so many connections that are not accepted yet.
+    fn with_backlog(options: &[&str], backlog: &str) -> Option<Sink> {
         let Some(program) = harness::installed("smtp-sink") else {
             harness::skipped("smtp-sink (Debian: postfix) is not installed");
             return None;
@@ -33,13 +38,13 @@ impl Sink {
             command.args(["-u", "nobody"]);
         }
         let template = directory.path().join("message.");
-        command.args(options).arg("-d").arg(&template).arg(format!("127.0.0.1:{port}")).arg("20");
+        command.args(options).arg("-d").arg(&template).arg(format!("127.0.0.1:{port}")).arg(backlog);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let running = Running::start(&mut command);
         harness::wait_until("smtp-sink listens", || {
             std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        Some(Sink { _running: running, directory, port })
+        Some(Sink { running, directory, port })
     }
 
     /// The one message that was received, as smtp-sink wrote it.
@@ -289,4 +294,26 @@ fn a_host_that_timed_out_twice_is_passed_over_and_one_that_answers_is_forgiven()
     let report = send_from_file(&home, &["a@dest.example"], MESSAGE);
     assert!(report.starts_with("r|K127.0.0.1 accepted message."), "{report}");
     assert_eq!(count_in(&table), 0);
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_noted_in_the_table() {
+    let Some(sink) = Sink::with_backlog(&[], "1") else { return };
+    sink.running.signal(unix::signal::Signal::SIGSTOP);
+    // The kernel accepts on the stopped server's behalf until the backlog is full, and then says nothing.
+    let server = std::net::SocketAddr::from(([127, 0, 0, 1], sink.port));
+    let patience = std::time::Duration::from_millis(300);
+    let mut waiting = Vec::new();
+    harness::wait_until("the backlog is full", || {
+        let connection = std::net::TcpStream::connect_timeout(&server, patience);
+        let is_full = connection.is_err();
+        waiting.extend(connection);
+        is_full
+    });
+    let (home, table) = home_with_table(0);
+    home.control("timeoutconnect", "1\n");
+    home.control("smtproutes", format!(":127.0.0.1:{}\n", sink.port));
+    let report = send_from_file(&home, &["a@dest.example"], MESSAGE);
+    assert_eq!(report, "ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n|");
+    assert_eq!(count_in(&table), 1);
 }
