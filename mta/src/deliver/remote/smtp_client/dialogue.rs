@@ -180,10 +180,7 @@ impl<'a> Dialogue<'a> {
     fn take_sender(&mut self, reply: &Reply) -> Next {
         match refusal(reply) {
             None => self.proceed(),
-            Some(refusal) => {
-                self.unsent.clear();
-                self.refuse(Stage::Sender, refusal, reply)
-            }
+            Some(refusal) => self.refuse(Stage::Sender, refusal, reply),
         }
     }
 
