@@ -4,13 +4,17 @@
 //! The programs are those of the last `cargo build` of the same profile; see [`program`].
 
 mod call;
+mod dns_server;
 mod home;
 mod running;
+mod tcp_server;
 mod wait;
 
 pub use call::{Call, Outcome, both};
+pub use dns_server::{Answer, DnsServer, Record};
 pub use home::{FakeQueue, MailHome};
 pub use running::Running;
+pub use tcp_server::TcpServer;
 pub use wait::{settles, wait_until};
 
 use std::path::{Path, PathBuf};
