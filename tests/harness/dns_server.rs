@@ -32,6 +32,10 @@ pub enum Record {
     Exchanger(u16, String),
     /// An alias.
     Alias(String),
+    /// A name, as addresses have under `in-addr.arpa`.
+    Name(String),
+    /// A text, of 255 bytes at most.
+    Text(String),
 }
 
 /// A server on a port of 127.0.0.1, over UDP and TCP, gone when dropped.
@@ -164,6 +168,11 @@ impl Record {
             Record::Address(IpAddr::V6(address)) => (28, address.octets().to_vec()),
             Record::Exchanger(preference, host) => {
                 (15, [&preference.to_be_bytes()[..], &encoded_name(host)].concat())
+            }
+            Record::Name(name) => (12, encoded_name(name)),
+            Record::Text(text) => {
+                let length = u8::try_from(text.len()).expect("a short text");
+                (16, [&[length], text.as_bytes()].concat())
             }
             Record::Alias(target) => (5, encoded_name(target)),
         };

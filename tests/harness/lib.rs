@@ -9,6 +9,7 @@ mod home;
 mod running;
 mod user_home;
 mod smtp_peer;
+mod tcp_server;
 mod wait;
 
 pub use call::{Call, Outcome, both};
@@ -17,6 +18,7 @@ pub use home::{FakeQueue, MailHome};
 pub use running::Running;
 pub use user_home::{LocalDelivery, UserHome};
 pub use smtp_peer::{Script, SmtpPeer};
+pub use tcp_server::TcpServer;
 pub use wait::{settles, wait_until};
 
 use std::path::{Path, PathBuf};
