@@ -208,6 +208,31 @@ fn a_queue_program_that_is_not_there_or_dies_is_a_temporary_failure() {
     assert!(outcome.out_text().contains("451 qq crashed (#4.3.0)\r\n"), "{}", outcome.out_text());
 }
 
+/// Some servers and clients start programs with SIGCHLD ignored, and then no child's end is reported.
+#[test]
+fn an_ignored_sigchld_does_not_turn_a_queued_message_into_a_failure() {
+    let (home, queue) = home();
+    let outcome = Call::path(std::path::Path::new("/bin/sh"))
+        .args(["-c", "trap '' CHLD; exec \"$0\""])
+        .arg(home.program("qmail-smtpd"))
+        .env("QMAILQUEUE", &queue.program)
+        .input(MESSAGE)
+        .run();
+    assert!(outcome.out_text().contains("354 go ahead\r\n250 ok "), "{}", outcome.out_text());
+}
+
+#[test]
+fn an_address_of_this_machine_in_brackets_is_our_host() {
+    let (home, queue) = home();
+    home.control("localiphost", "here.example\n");
+    let recipients = "RCPT TO:<a@[127.0.0.1]>\r\nRCPT TO:<b@[0.0.0.0]>\r\nRCPT TO:<c@[192.0.2.99]>\r\n";
+    let outcome = smtpd(&home, &queue)
+        .input(format!("MAIL FROM:<s@x>\r\n{recipients}DATA\r\nx\r\n.\r\nQUIT\r\n"))
+        .run();
+    assert_eq!(outcome.out_text().matches("553 ").count(), 1, "{}", outcome.out_text());
+    assert_eq!(queue.envelopes(), [b"Fs@x\0Ta@here.example\0Tb@here.example\0\0"]);
+}
+
 /// Puts a shell script at bin/script in the home.
 fn script(home: &MailHome, body: &str) {
     let path = home.path().join("bin/script");
