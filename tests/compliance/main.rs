@@ -11,6 +11,7 @@ mod qmail_inject;
 mod qmail_local;
 mod qmail_newu;
 mod qmail_remote;
+mod qmail_showctl;
 mod qmail_smtpd;
 mod supervise;
 mod svc;
