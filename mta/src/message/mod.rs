@@ -1,4 +1,7 @@
 //! The form of messages: addresses, dates, header lines.
 
+pub mod address;
 pub mod date;
+pub mod header_field;
 pub mod quote;
+pub mod tokens;
