@@ -299,7 +299,7 @@ mod tests {
     /// The field as it is passed on (without its name), and the recipients in the order in which they are met.
     fn to(list: &str) -> (String, Vec<String>) {
         let text = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect::<String>();
-        let field: Vec<u8> = format!("To: {list}\n").chars().map(|c| u32::from(c) as u8).collect();
+        let field: Vec<u8> = format!("To: {list}\n").chars().map(|c| u8::try_from(c).unwrap()).collect();
         let completion = completion();
         let mut recipients = Vec::new();
         let result = tokens::lex(&field).and_then(|tokens| {
