@@ -1,1 +1,7 @@
-//! tcpserver
+//! Accept connections, decide who may connect, run a program for each.
+
+pub mod dns;
+pub mod environment;
+pub mod ident;
+pub mod rules;
+pub mod server;

@@ -1,1 +1,376 @@
-//! cyclog
+//! A log from service to disk: `accustamp | usually | cyclog`, with much to write, full disks and signals.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tests::{Call, Running, is_root, program, scratch, skipped, wait_until};
+use unix::signal::Signal;
+
+/// The names in a directory, in byte order.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("the directory");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    names.sort();
+    names
+}
+
+/// The log files in byte order of their names, which is their age.
+fn logs(directory: &Path) -> Vec<PathBuf> {
+    let all = names(directory).into_iter().map(|name| directory.join(name));
+    all.filter(|path| path.is_file()).collect()
+}
+
+fn whole_log(directory: &Path) -> Vec<u8> {
+    logs(directory).iter().flat_map(|path| fs::read(path).expect("a log file")).collect()
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).expect("a file").permissions().mode() & 0o7777
+}
+
+/// Starts cyclog with a pipe to it and its standard error in a file.
+fn start_cyclog(options: &[&str], directory: &Path, errors: &Path) -> Running {
+    let errors = fs::File::create(errors).expect("a file for standard error");
+    Running::start(
+        Command::new(program("cyclog")).args(options).arg(directory).stdin(Stdio::piped()).stderr(errors),
+    )
+}
+
+fn write(logger: &mut Running, bytes: &[u8]) {
+    logger.child().stdin.as_mut().expect("a pipe").write_all(bytes).expect("a logger that reads");
+}
+
+fn end_input(logger: &mut Running) {
+    drop(logger.child().stdin.take());
+}
+
+fn numbered_lines(numbers: std::ops::RangeInclusive<usize>) -> Vec<u8> {
+    numbers
+        .flat_map(|number| format!("line {number} of those that must not be lost\n").into_bytes())
+        .collect()
+}
+
+#[test]
+fn of_200_megabytes_the_newest_lines_stay_in_few_files_of_bounded_size() {
+    const VOLUME: usize = 200_000_000;
+    const SIZE: u64 = 4_000_000;
+    const FILES: usize = 5;
+    let filler = "x".repeat(190);
+    let directory = scratch();
+    let mut stamper =
+        Running::start(Command::new(program("accustamp")).stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let stamped = stamper.child().stdout.take().expect("a pipe");
+    let mut logger = Running::start(
+        Command::new(program("cyclog"))
+            .args([format!("-s{SIZE}"), format!("-n{FILES}")])
+            .arg(directory.path())
+            .stdin(stamped),
+    );
+    let mut input = std::io::BufWriter::with_capacity(1 << 16, stamper.child().stdin.take().expect("a pipe"));
+    let count = VOLUME / (filler.len() + 9);
+    for number in 0..count {
+        writeln!(input, "{number:07} {filler}").expect("a stamper that reads");
+    }
+    drop(input.into_inner().expect("a stamper that reads"));
+    assert_eq!((stamper.wait(), logger.wait()), (0, 0));
+
+    let files = logs(directory.path());
+    assert_eq!(files.len(), FILES);
+    assert!(
+        files.iter().all(|file| fs::metadata(file).expect("a file").len() <= SIZE && mode(file) == 0o444)
+    );
+    let log = String::from_utf8(whole_log(directory.path())).expect("text");
+    let kept = log.lines().count();
+    assert!(kept as u64 * 220 > SIZE * 3, "only {kept} lines are left");
+    for (line, expected) in log.lines().zip(count - kept..) {
+        let (stamp, text) = line.split_once(' ').expect("a stamp and a line");
+        assert!(stamp.len() == 17 && stamp.as_bytes()[10] == b'.', "{line}");
+        assert_eq!(text, format!("{expected:07} {filler}"));
+    }
+    assert!(log.ends_with('\n'));
+}
+
+#[test]
+fn many_files_of_one_second_are_kept_in_the_order_of_their_age() {
+    let directory = scratch();
+    let input: Vec<u8> = (0..200_000).flat_map(|number: u32| format!("{number}\n").into_bytes()).collect();
+    let outcome =
+        Call::ours("cyclog").args(["-s600", "-m50", "-n1000000"]).arg(directory.path()).input(&input).run();
+    assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
+    assert!(logs(directory.path()).len() > 2000);
+    assert_eq!(whole_log(directory.path()), input);
+
+    // Pruning follows the same order.
+    let outcome = Call::ours("cyclog").args(["-n11"]).arg(directory.path()).input("last\n").run();
+    assert_eq!(outcome.code, 0);
+    assert_eq!(logs(directory.path()).len(), 11);
+    assert!([&input[..], b"last\n"].concat().ends_with(&whole_log(directory.path())));
+}
+
+#[test]
+fn r6_files_from_a_later_time_stay_the_older_ones() {
+    let directory = scratch();
+    for name in ["@00009999999998", "@00009999999999", "@00009999999999.000007"] {
+        fs::write(directory.path().join(name), name).expect("a log from the future");
+    }
+    let outcome = Call::ours("cyclog").args(["-n2"]).arg(directory.path()).input("now\n").run();
+    assert_eq!(outcome.code, 0);
+    assert_eq!(names(directory.path()), ["@00009999999999.000007", "@00009999999999.000008"]);
+    assert!(whole_log(directory.path()).ends_with(b"now\n"));
+}
+
+#[test]
+fn with_one_file_input_that_fills_it_is_not_lost_to_an_empty_one() {
+    let directory = scratch();
+    let outcome = Call::ours("cyclog").args(["-s512", "-n1"]).arg(directory.path()).input([b'x'; 1024]).run();
+    assert_eq!(outcome.code, 0);
+    assert_eq!(whole_log(directory.path()), [b'x'; 512]);
+}
+
+#[test]
+fn r5_directories_named_like_logs_are_neither_counted_nor_removed() {
+    let directory = scratch();
+    for name in ["@00000000000001", "@stray", "@99999999999998"] {
+        fs::create_dir(directory.path().join(name)).expect("a directory");
+    }
+    fs::write(directory.path().join("@00000000000002"), "old\n").expect("an old log");
+    let outcome = Call::ours("cyclog")
+        .args(["-s512", "-m512", "-n3"])
+        .arg(directory.path())
+        .input("one\ntwo\nthree\nfour\n")
+        .run();
+    assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
+    assert_eq!(logs(directory.path()).len(), 3);
+    assert_eq!(whole_log(directory.path()), b"two\nthree\nfour\n");
+    assert_eq!(names(directory.path()).len(), 6);
+}
+
+#[test]
+fn term_leaves_a_finished_file_with_all_that_was_read_and_the_line_completed() {
+    let directory = scratch();
+    let errors = scratch();
+    let mut logger = start_cyclog(&[], directory.path(), &errors.path().join("err"));
+    write(&mut logger, b"one\ntw");
+    wait_until("what was written is in the file", || whole_log(directory.path()) == b"one\ntw");
+    // cyclog sees both together when it goes on: the rest of the line, and that it has to end.
+    logger.signal(Signal::SIGSTOP);
+    write(&mut logger, b"o\nthree\n");
+    logger.signal(Signal::SIGTERM);
+    logger.signal(Signal::SIGCONT);
+    wait_until("cyclog ended", || !logger.is_alive());
+    assert_eq!(logger.wait(), 0);
+    let files = logs(directory.path());
+    assert_eq!(files.len(), 1);
+    assert_eq!(mode(&files[0]), 0o444);
+    let log = String::from_utf8(whole_log(directory.path())).expect("text");
+    assert_eq!(log, "one\ntwo\n");
+}
+
+#[test]
+fn term_does_not_wait_for_the_rest_of_a_line() {
+    let directory = scratch();
+    let errors = scratch();
+    let mut logger = start_cyclog(&[], directory.path(), &errors.path().join("err"));
+    write(&mut logger, b"par");
+    wait_until("what was written is in the file", || whole_log(directory.path()) == b"par");
+    logger.signal(Signal::SIGTERM);
+    wait_until("cyclog ended", || !logger.is_alive());
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(directory.path()), b"par");
+}
+
+/// Something mounted here, unmounted when dropped.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// Mounts as `mount WORDS PLACE` does; not everybody may.
+    fn new(words: &[&str], place: PathBuf) -> Option<Mount> {
+        if !is_root() {
+            skipped("mounting needs root");
+            return None;
+        }
+        let mounted = Command::new("mount").args(words).arg(&place).status();
+        if !mounted.is_ok_and(|status| status.success()) {
+            skipped("nothing can be mounted here");
+            return None;
+        }
+        Some(Mount(place))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// A disk of 128 KiB, filled to its last byte, with an empty log directory on it.
+struct FullDisk {
+    mount: Mount,
+    /// Holds the place of the mount; dropped after it.
+    scratch: tempfile::TempDir,
+}
+
+impl FullDisk {
+    fn new() -> Option<FullDisk> {
+        let scratch = scratch();
+        let place = scratch.path().join("disk");
+        fs::create_dir(&place).expect("a directory");
+        let mount = Mount::new(&["-t", "tmpfs", "-o", "size=128k", "small"], place)?;
+        let disk = FullDisk { mount, scratch };
+        fs::create_dir(disk.logs()).expect("a directory");
+        let mut filler = fs::File::create(disk.filler()).expect("a file");
+        while filler.write_all(&[0; 1024]).is_ok() {}
+        Some(disk)
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.mount.0.join("log")
+    }
+
+    fn make_space(&self) {
+        fs::remove_file(self.filler()).expect("the filler");
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.mount.0.join("filler")
+    }
+
+    /// What cyclog said on standard error.
+    fn errors(&self) -> String {
+        fs::read_to_string(self.scratch.path().join("err")).expect("standard error")
+    }
+
+    /// Starts cyclog, logs 30 lines and waits until it says that it cannot write them.
+    fn cyclog_paused_with_30_lines(&self) -> Running {
+        let mut logger = start_cyclog(&["-s600", "-m100"], &self.logs(), &self.scratch.path().join("err"));
+        write(&mut logger, &numbered_lines(1..=30));
+        wait_until("cyclog says that the disk is full", || {
+            let text = self.errors();
+            text.starts_with("cyclog: warning: unable to write to @")
+                && text.ends_with(", pausing: out of disk space\n")
+        });
+        logger
+    }
+}
+
+#[test]
+fn r1_a_full_disk_delays_lines_and_loses_none() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = disk.cyclog_paused_with_30_lines();
+    assert_eq!(whole_log(&disk.logs()), b"");
+    disk.make_space();
+    wait_until("the lines are in the log", || whole_log(&disk.logs()) == numbered_lines(1..=30));
+    write(&mut logger, &numbered_lines(31..=40));
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(&disk.logs()), numbered_lines(1..=40));
+    assert_eq!(disk.errors().lines().count(), 1);
+}
+
+#[test]
+fn r5_term_ends_a_paused_cyclog_which_says_what_is_lost() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = disk.cyclog_paused_with_30_lines();
+    logger.signal(Signal::SIGTERM);
+    wait_until("cyclog ended", || !logger.is_alive());
+    assert_eq!(logger.wait(), 111);
+    let lost = format!(", {} bytes lost: out of disk space", numbered_lines(1..=30).len());
+    let text = disk.errors();
+    assert!(text.lines().any(|line| line.starts_with("cyclog: fatal: ") && line.ends_with(&lost)), "{text}");
+    assert!(logs(&disk.logs()).iter().all(|file| mode(file) == 0o444));
+}
+
+#[test]
+fn r5_term_after_space_was_made_writes_what_was_read() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = disk.cyclog_paused_with_30_lines();
+    logger.signal(Signal::SIGSTOP);
+    disk.make_space();
+    logger.signal(Signal::SIGTERM);
+    logger.signal(Signal::SIGCONT);
+    wait_until("cyclog ended", || !logger.is_alive());
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(&disk.logs()), numbered_lines(1..=30));
+}
+
+#[test]
+fn r5_a_file_that_cannot_be_removed_stays_and_the_log_goes_on() {
+    let directory = scratch();
+    let oldest = directory.path().join("@00000000000001");
+    fs::write(&oldest, "").expect("an old log");
+    let Some(_mount) = Mount::new(&["--bind", "/dev/null"], oldest.clone()) else { return };
+    let outcome = Call::ours("cyclog")
+        .args(["-s512", "-m512", "-n3"])
+        .arg(directory.path())
+        .input("one\ntwo\nthree\nfour\nfive\n")
+        .run();
+    assert_eq!(outcome.code, 0);
+    let warning = "cyclog: warning: unable to remove @00000000000001: device busy\n";
+    assert_eq!(outcome.err_text(), warning);
+    let names = names(directory.path());
+    assert_eq!((names.len(), names[0].as_str()), (4, "@00000000000001"));
+    let kept: Vec<u8> =
+        logs(directory.path()).iter().flat_map(|path| fs::read(path).expect("a log")).collect();
+    assert_eq!(kept, b"three\nfour\nfive\n");
+}
+
+#[test]
+fn r2_a_file_whose_fsync_failed_is_not_taken_for_one_on_disk() {
+    let works = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        return skipped("strace, which makes fsync fail, does not work here");
+    }
+    let directory = scratch();
+    let outcome = Call::path(Path::new("strace"))
+        .args(["-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1"])
+        .arg(program("cyclog"))
+        .args(["-s512", "-m512"])
+        .arg(directory.path())
+        .input("one\ntwo\n")
+        .run();
+    assert_eq!(outcome.code, 0);
+    let files = logs(directory.path());
+    assert_eq!(files.iter().map(|file| mode(file)).collect::<Vec<_>>(), [0o644, 0o444]);
+    assert_eq!(whole_log(directory.path()), b"one\ntwo\n");
+    let name = files[0].file_name().and_then(|name| name.to_str()).expect("a name");
+    let warning =
+        format!("cyclog: warning: unable to sync to {name}, part of it may be lost: input/output error\n");
+    assert_eq!(outcome.err_text(), warning);
+}
+
+#[test]
+fn usually_reads_its_patterns_again_after_hup_and_keeps_them_if_it_cannot() {
+    let directory = scratch();
+    let (patterns, errors) = (directory.path().join("patterns"), directory.path().join("err"));
+    let shown = || fs::read_to_string(&errors).expect("standard error");
+    fs::write(&patterns, "usual *\n").expect("a pattern file");
+    let mut usually = Running::start(
+        Command::new(program("usually"))
+            .arg(&patterns)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&errors).expect("a file for standard error")),
+    );
+    write(&mut usually, b"usual 1\nodd 1\n");
+    wait_until("the odd line is shown", || shown() == "odd 1\n");
+
+    fs::write(&patterns, "odd *\n").expect("a pattern file");
+    usually.signal(Signal::SIGHUP);
+    write(&mut usually, b"odd 2\nusual 2\n");
+    wait_until("the new pattern holds", || shown() == "odd 1\nusual 2\n");
+
+    fs::remove_file(&patterns).expect("the pattern file");
+    usually.signal(Signal::SIGHUP);
+    write(&mut usually, b"odd 3\nusual 3\n");
+    let warning = format!(
+        "usually: warning: unable to read {}, keeping the old patterns: file does not exist\n",
+        patterns.display()
+    );
+    wait_until("the old pattern holds", || shown() == format!("odd 1\nusual 2\n{warning}usual 3\n"));
+    end_input(&mut usually);
+    assert_eq!(usually.wait(), 0);
+}

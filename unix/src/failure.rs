@@ -69,6 +69,11 @@ impl Failure {
         self
     }
 
+    /// The same failure with another status, for programs whose manual gives their own.
+    pub fn with_status(self, exit: Exit) -> Failure {
+        Failure { exit, ..self }
+    }
+
     /// The status to exit with.
     pub fn exit(&self) -> Exit {
         self.exit

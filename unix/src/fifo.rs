@@ -2,9 +2,9 @@
 
 use crate::file;
 use nix::sys::stat::Mode;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// Makes a FIFO with mode 0600. One that is there already is fine.
@@ -28,9 +28,40 @@ pub fn open_reader(path: &Path) -> io::Result<File> {
 /// # Errors
 /// ENXIO if nobody has it open for reading; EPROTO if it is not a FIFO.
 pub fn open_writer(path: &Path) -> io::Result<File> {
-    check(OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?)
+    check(file::open_write(path)?)
+}
+
+/// Whether opening failed because the file is there but is not a FIFO.
+pub fn is_another_kind(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::EPROTO)
+}
+
+/// Whether opening for writing failed because nobody has the FIFO open for reading.
+pub fn has_no_reader(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::ENXIO)
 }
 
 fn check(file: File) -> io::Result<File> {
     if file.metadata()?.file_type().is_fifo() { Ok(file) } else { Err(nix::errno::Errno::EPROTO.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_reader_and_another_kind_of_file_are_told_apart() {
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        let pipe = scratch.path().join("pipe");
+        make(&pipe).expect("a new FIFO");
+        make(&pipe).expect("the FIFO that is there already");
+        assert!(has_no_reader(&open_writer(&pipe).expect_err("nobody reads")));
+        let _reader = open_reader(&pipe).expect("a reader that does not wait");
+        open_writer(&pipe).expect("a writer beside the reader");
+
+        let plain = scratch.path().join("plain");
+        std::fs::write(&plain, "").expect("a regular file");
+        assert!(is_another_kind(&open_reader(&plain).expect_err("not a FIFO")));
+        assert!(is_another_kind(&open_writer(&plain).expect_err("not a FIFO")));
+    }
 }

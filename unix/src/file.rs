@@ -10,9 +10,20 @@ pub fn open_read(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
 
+/// Opens for reading a file that must not be a symbolic link.
+pub fn open_read_no_follow(path: &Path) -> io::Result<File> {
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
 /// Opens for writing at the end, created with mode 0600 if absent.
 pub fn open_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(nix::libc::O_NONBLOCK).open(path)
+}
+
+/// Opens what is there for writing, never creating it and never waiting for the other side of a FIFO.
+pub fn open_write(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
 
 /// Creates a file that must not be there yet, for writing.
@@ -41,6 +52,16 @@ pub fn read_if_present(path: &Path) -> io::Result<Option<Vec<u8>>> {
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     File::open(path)?.sync_all()
+}
+
+/// Puts the name of an open file on disk: the entries of the directory that holds it.
+///
+/// A directory that may be written but not read cannot be synced by itself; then its whole file system is.
+pub fn sync_name(file: &File, directory: &Path) -> io::Result<()> {
+    match sync_directory(directory) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(nix::unistd::syncfs(file)?),
+        result => result,
+    }
 }
 
 /// Puts `bytes` in place of a file, so that after any crash the name has the old contents or the new ones.

@@ -6,14 +6,19 @@
 
 pub mod account;
 pub mod cdb;
+pub mod clock;
 pub mod descriptor;
+pub mod directory;
 pub mod environment;
 pub mod exec;
 pub mod failure;
 pub mod fifo;
 pub mod file;
+pub mod host;
 pub mod inherited;
+pub mod interface;
 pub mod limits;
+pub mod local_time;
 pub mod lock;
 pub mod number;
 pub mod options;
@@ -21,4 +26,5 @@ pub mod poll;
 pub mod process;
 pub mod program;
 pub mod signal;
+pub mod socket;
 pub mod stamp;

@@ -3,10 +3,34 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long to sleep at most between two attempts to get a lock.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits for the exclusive lock.
 pub fn exclusive(file: &File) -> io::Result<()> {
     file.lock()
+}
+
+/// Waits for the exclusive lock, but not longer than the limit.
+///
+/// # Errors
+/// ETIMEDOUT if somebody had it all the time.
+pub fn exclusive_within(file: &File, limit: Duration) -> io::Result<()> {
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(2);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= limit => {
+                return Err(nix::errno::Errno::ETIMEDOUT.into());
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(pause),
+        }
+        pause = LONGEST_PAUSE.min(pause.saturating_mul(2));
+    }
 }
 
 /// Takes the exclusive lock if nobody has it.

@@ -24,6 +24,20 @@ fn set(signal: Signal, action: SigHandler) {
     let _ = unsafe { nix::sys::signal::signal(signal, action) };
 }
 
+/// Whether a signal is ignored, as a shell arranges SIGINT for a background job.
+pub fn is_ignored(signal: Signal) -> bool {
+    // SAFETY: a sigaction is made of integers and a handler address that may be null, so all zeros is a value.
+    let mut present: nix::libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: without a new action the call only stores the present one, in memory that is ours.
+    let result = unsafe { nix::libc::sigaction(signal as i32, std::ptr::null(), &raw mut present) };
+    result == 0 && present.sa_sigaction == nix::libc::SIG_IGN
+}
+
+/// Holds every signal back until [`unblock_all`], for a fork whose child must not run the parent's handlers.
+pub fn block_all() {
+    let _ = SigSet::all().thread_set_mask();
+}
+
 /// Lets every signal through, whatever the parent process had blocked.
 pub fn unblock_all() {
     let _ = SigSet::empty().thread_set_mask();
@@ -78,5 +92,19 @@ pub fn alarm(seconds: u32) {
         nix::unistd::alarm::cancel();
     } else {
         nix::unistd::alarm::set(seconds);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ignored_signal_is_known_as_such() {
+        assert!(!is_ignored(Signal::SIGUSR2));
+        ignore(Signal::SIGUSR2);
+        assert!(is_ignored(Signal::SIGUSR2));
+        default(Signal::SIGUSR2);
+        assert!(!is_ignored(Signal::SIGUSR2));
     }
 }

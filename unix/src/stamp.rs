@@ -45,6 +45,12 @@ impl Stamp {
         let seconds = TAI64_BASE.saturating_add(TAI64_OFFSET).saturating_add(self.seconds);
         label(seconds, self.microseconds().saturating_mul(1000).saturating_add(500))
     }
+
+    /// Reads what [`to_tai64n`](Stamp::to_tai64n) wrote. Earlier than 1970 reads as 1970.
+    pub fn from_tai64n(bytes: [u8; 12]) -> Stamp {
+        let Stamp { seconds, nanoseconds } = Stamp::from_status_0_53(bytes);
+        Stamp { seconds: seconds.saturating_sub(TAI64_OFFSET), nanoseconds }
+    }
 }
 
 fn label(seconds: u64, nanoseconds: u32) -> [u8; 12] {
@@ -71,5 +77,6 @@ mod tests {
     fn a_tai64n_label_is_ten_seconds_ahead() {
         let stamp = Stamp { seconds: 0, nanoseconds: 1_999 };
         assert_eq!(stamp.to_tai64n(), [0x40, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0x05, 0xdc]);
+        assert_eq!(Stamp::from_tai64n(stamp.to_tai64n()), Stamp { seconds: 0, nanoseconds: 1_500 });
     }
 }

@@ -4,4 +4,5 @@ pub mod address;
 pub mod date;
 pub mod header_field;
 pub mod quote;
+pub mod received;
 pub mod tokens;

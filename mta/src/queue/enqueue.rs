@@ -1,9 +1,253 @@
-//! Not written yet.
+//! `qmail-queue` puts one message into the queue.
+//!
+//! Reads    fd 0: the message, to its end; then fd 1: the envelope.   Writes  mess, intd, todo; pulls the trigger.
+//! Runs as  qmailq (setuid); anybody may run it.   Trusts  nobody: neither environment, nor limits, nor descriptors.
+//! Exits    0 when the message and the names that lead to it are on disk; else see `EnqueueError`.
+//! Manual   qmail-queue(8).    Next in the flow: send.
 
+use super::enqueue_error::EnqueueError;
+use super::envelope::{self, EnvelopeDecoder};
+use super::layout::{self, Kind, MessageNumber};
+use super::trigger;
+use crate::message::date;
+use crate::setup::home::{Home, Role};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use unix::descriptor::{self, Standard};
 use unix::failure::Failure;
+use unix::poll::{self, Interest};
 use unix::program::{Exit, Invocation};
+use unix::signal::{self, Signal};
+use unix::stamp::Stamp;
+use unix::{account, file, inherited, lock, process};
 
-/// The program's entry.
+/// After this a stray file in the queue has no living writer; the collector waits 36 hours.
+const TIME_LIMIT: Duration = Duration::from_hours(24);
+const BUFFER: usize = 64 * 1024;
+
+/// The program's entry. It prints nothing: the exit status is the interface.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
-    Err(Failure::temporary("not written yet"))
+    prepare_process();
+    match enqueue() {
+        Ok(()) => Ok(Exit::SUCCESS),
+        Err(error) => Err(Failure::silent(Exit(error as u8))),
+    }
+}
+
+/// The caller may have prepared signals and the umask against us.
+fn prepare_process() {
+    signal::unblock_all();
+    let harmless = [
+        Signal::SIGPIPE,
+        Signal::SIGVTALRM,
+        Signal::SIGPROF,
+        Signal::SIGQUIT,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGXCPU,
+        // A file size limit becomes a write error, which is cleaned up after.
+        Signal::SIGXFSZ,
+        Signal::SIGALRM,
+    ];
+    harmless.into_iter().for_each(signal::ignore);
+    process::set_umask(0o033);
+}
+
+fn enqueue() -> Result<(), EnqueueError> {
+    let home = Home::of_this_program().map_err(|_| EnqueueError::HomeDirectory)?;
+    std::env::set_current_dir(home.path()).map_err(|_| EnqueueError::HomeDirectory)?;
+    std::env::set_current_dir("queue").map_err(|_| EnqueueError::QueueDirectory)?;
+    let received = received_line(&home)?;
+    let mut draft = Draft::create()?;
+    let written = draft.write(&received);
+    if written.is_err() {
+        draft.remove();
+    }
+    written
+}
+
+/// `Received: (qmail PID invoked WHO); DATE`: the trace that qmail-queue itself leaves.
+fn received_line(home: &Home) -> Result<Vec<u8>, EnqueueError> {
+    let pid = process::own_pid();
+    let date = date::rfc5322(Stamp::now().seconds);
+    Ok(format!("Received: (qmail {pid} invoked {}); {date}\n", invoked_by(home)?).into_bytes())
+}
+
+fn invoked_by(home: &Home) -> Result<String, EnqueueError> {
+    let uid = account::real_uid();
+    let by_uid = format!("by uid {uid}");
+    if home.is_single_user() {
+        return Ok(by_uid);
+    }
+    let caller = account::find_uid(uid).map_err(|_| EnqueueError::Account)?;
+    let is = |role: Role| caller.as_ref().is_some_and(|account| account.name == role.name());
+    Ok(match () {
+        () if is(Role::Alias) => "by alias".to_owned(),
+        () if is(Role::Qmaild) => "from network".to_owned(),
+        () if is(Role::Qmails) => "for bounce".to_owned(),
+        () => by_uid,
+    })
+}
+
+/// A message that is not queued yet: the files that it has so far.
+struct Draft {
+    number: MessageNumber,
+    mess: File,
+    has_intd: bool,
+}
+
+impl Draft {
+    /// S1→S2: makes the mess file, whose inode number names the message.
+    fn create() -> Result<Draft, EnqueueError> {
+        let (pid_path, mess) = create_pid_file()?;
+        let number = MessageNumber(mess.metadata().map_err(|_| EnqueueError::PidFile)?.ino());
+        let linked = fs::hard_link(&pid_path, Kind::Mess.path(number));
+        let unlinked = fs::remove_file(&pid_path);
+        linked.map_err(|_| EnqueueError::LinkToMess)?;
+        // The collector of stray messages takes nothing whose lock is held, however old the clock makes it.
+        let _ = lock::try_exclusive(&mess);
+        let draft = Draft { number, mess, has_intd: false };
+        if unlinked.is_err() {
+            draft.remove();
+            return Err(EnqueueError::PidFile);
+        }
+        Ok(draft)
+    }
+
+    fn write(&mut self, received: &[u8]) -> Result<(), EnqueueError> {
+        let deadline = Instant::now().checked_add(TIME_LIMIT);
+        let mut input = Input::new(0, descriptor::input(), deadline);
+        self.write_message(received, &mut input)?;
+        let intd =
+            file::create_new(&Kind::Intd.path(self.number), 0o644).map_err(|_| EnqueueError::CreateIntd)?;
+        self.has_intd = true;
+        let mut input = Input::new(1, descriptor::output(), deadline);
+        write_envelope(&intd, &mut input)?;
+        self.commit(&intd)
+    }
+
+    fn write_message(&mut self, received: &[u8], input: &mut Input) -> Result<(), EnqueueError> {
+        self.mess.write_all(received).map_err(|_| EnqueueError::Write)?;
+        let mut buffer = vec![0; BUFFER];
+        while let Some(piece) = input.read(&mut buffer)? {
+            self.mess.write_all(piece).map_err(|_| EnqueueError::Write)?;
+        }
+        Ok(())
+    }
+
+    /// S3→S4: from here on the message is accepted.
+    ///
+    /// The contents and the name in mess are on disk before the name in todo is made, so whatever todo
+    /// shows after a power cut is whole; the name in todo is on disk before we say that all is well.
+    fn commit(&self, intd: &File) -> Result<(), EnqueueError> {
+        let mess_directory = Kind::Mess.path(self.number);
+        let mess_directory = mess_directory.parent().unwrap_or(Path::new("."));
+        let directory = File::open(mess_directory).map_err(|_| EnqueueError::Write)?;
+        sync_together(&[&self.mess, intd, &directory]).map_err(|_| EnqueueError::Write)?;
+        fs::hard_link(Kind::Intd.path(self.number), Kind::Todo.path(self.number))
+            .map_err(|_| EnqueueError::LinkToTodo)?;
+        if file::sync_directory(Path::new(Kind::Todo.directory())).is_err() {
+            // The caller will keep the message, so ours must go, unless qmail-send has it already;
+            // then there are two, which is better than none.
+            let _ = fs::remove_file(Kind::Todo.path(self.number));
+            return Err(EnqueueError::LinkToTodo);
+        }
+        trigger::pull();
+        Ok(())
+    }
+
+    /// S3→S1: takes back what was made. The envelope goes first: without it nobody looks at the message.
+    fn remove(&self) {
+        if self.has_intd && fs::remove_file(Kind::Intd.path(self.number)).is_err() {
+            return;
+        }
+        if fs::metadata(Kind::Todo.path(self.number)).is_ok() {
+            return;
+        }
+        let _ = fs::remove_file(Kind::Mess.path(self.number));
+    }
+}
+
+/// A file under a name that nobody else can have chosen, in the directory that shares a file system with mess.
+fn create_pid_file() -> Result<(PathBuf, File), EnqueueError> {
+    let (pid, seconds) = (process::own_pid(), Stamp::now().seconds);
+    (1..=9)
+        .map(|sequence| Path::new(layout::PID).join(format!("{pid}.{seconds}.{sequence}")))
+        .find_map(|path| file::create_new(&path, 0o644).ok().map(|file| (path, file)))
+        .ok_or(EnqueueError::PidFile)
+}
+
+fn write_envelope(mut intd: &File, input: &mut Input) -> Result<(), EnqueueError> {
+    let origin = envelope::origin(account::real_uid(), process::own_pid().as_raw());
+    intd.write_all(&origin).map_err(|_| EnqueueError::Write)?;
+    let mut decoder = EnvelopeDecoder::new();
+    let mut buffer = vec![0; BUFFER];
+    while !decoder.is_complete() {
+        let piece = input.read(&mut buffer)?.ok_or(EnqueueError::Read)?;
+        intd.write_all(decoder.push(piece)?).map_err(|_| EnqueueError::Write)?;
+    }
+    Ok(())
+}
+
+/// Puts files on disk, waiting for all of them at once: a journal commits them together.
+///
+/// Where no thread can be had (a limit on processes) they are waited for in turn.
+fn sync_together(files: &[&File]) -> io::Result<()> {
+    std::thread::scope(|scope| {
+        let (first, others) = files.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let waiting: Vec<_> = others
+            .iter()
+            .map(|file| std::thread::Builder::new().spawn_scoped(scope, || file.sync_all()).map_err(|_| file))
+            .collect();
+        let mut result = first.sync_all();
+        for other in waiting {
+            let synced = match other {
+                Ok(thread) => thread.join().unwrap_or(Err(io::ErrorKind::Other.into())),
+                Err(file) => file.sync_all(),
+            };
+            result = result.and(synced);
+        }
+        result
+    })
+}
+
+/// A descriptor that the caller gave us, with the time that is left for all of it.
+struct Input {
+    descriptor: Standard,
+    was_closed: bool,
+    deadline: Option<Instant>,
+}
+
+impl Input {
+    fn new(number: u8, descriptor: Standard, deadline: Option<Instant>) -> Input {
+        Input { descriptor, was_closed: inherited::was_closed(number), deadline }
+    }
+
+    /// The next piece, or nothing at the end. A closed descriptor is an error, not an empty message.
+    fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Result<Option<&'a [u8]>, EnqueueError> {
+        if self.was_closed {
+            return Err(EnqueueError::Read);
+        }
+        let length = loop {
+            let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Err(EnqueueError::Timeout);
+            }
+            // A descriptor that cannot be polled is left to read, which says what is wrong with it.
+            if !poll::wait_one(self.descriptor.as_fd(), Interest::Read, left).unwrap_or(true) {
+                continue;
+            }
+            match self.descriptor.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Err(EnqueueError::Read),
+                Ok(length) => break length,
+            }
+        };
+        Ok(buffer.get(..length).filter(|piece| !piece.is_empty()))
+    }
 }

@@ -6,6 +6,7 @@
 #[allow(missing_docs, reason = "each is said in RESULTS, once")]
 pub enum EnqueueError {
     AddressTooLong = 11,
+    AddressControlByte = 12,
     OutOfMemory = 51,
     Timeout = 52,
     Write = 53,
@@ -88,6 +89,7 @@ const CUSTOM_TEXT: u8 = 82;
 
 const RESULTS: &[(&[u8], Class, &str)] = &[
     (&[11, 115], Class::Permanent, "envelope address too long for qq (#5.1.3)"),
+    (&[12], Class::Permanent, "envelope address has control characters (#5.1.3)"),
     (&[31], Class::Permanent, "mail server permanently rejected message (#5.3.0)"),
     (&[51], Class::Temporary, "qq out of memory (#4.3.0)"),
     (&[52], Class::Temporary, "qq timeout (#4.3.0)"),

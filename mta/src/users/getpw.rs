@@ -1,9 +1,136 @@
-//! Not written yet.
+//! `qmail-getpw` says which account controls a local address that has no assignment.
+//!
+//! Reads    its argument, the local part; the account database.
+//! Writes   fd 1: user, uid, gid, home directory, dash and extension, each with a NUL at its end.
+//! Runs as  qmailp.   Trusts  the account database, and home directories no further than to ask who owns them.
+//! Exits    0 · 100 called wrongly · 111 no installation · 115 a home directory does not answer ·
+//!          116 no account alias · 118 the account database does not answer.
+//! Manual   qmail-getpw(8).    Next in the flow: deliver::local, as that user.
 
-use unix::failure::Failure;
+use super::{Controller, Trouble};
+use crate::setup::home::{Home, Role};
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use unix::account::{self, Account};
+use unix::descriptor;
+use unix::failure::{self, Failure};
 use unix::program::{Exit, Invocation};
 
+/// Separates the name of an account from the extension.
+const BREAK: u8 = b'-';
+/// Longer parts of an address are not looked up: no account has such a name.
+const LONGEST_NAME: usize = 31;
+
 /// The program's entry.
-pub fn main(_: &Invocation) -> Result<Exit, Failure> {
-    Err(Failure::temporary("not written yet"))
+pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
+    let local = invocation.arguments.first().ok_or(Failure::usage("qmail-getpw local"))?;
+    let home = Home::of_this_program()?;
+    let controller = find(&home, local).map_err(|trouble| Failure::silent(Exit(trouble.exit())))?;
+    descriptor::output()
+        .write_all(&controller.encode())
+        .map_err(|error| Failure::temporary("unable to write").because(&error))?;
+    Ok(Exit::SUCCESS)
+}
+
+/// The account that controls a local part: the longest beginning that is a user's name, else `alias`.
+pub fn find(home: &Home, local: &[u8]) -> Result<Controller, Trouble> {
+    for (name, ext) in splits(local) {
+        if let Some(account) = eligible(home, &name.to_ascii_lowercase())? {
+            let (dash, ext): (&[u8], &[u8]) = ext.map_or((b"", b""), |ext| (b"-", ext));
+            return Ok(controller(account, dash, ext));
+        }
+    }
+    Ok(controller(alias(home)?, b"-", local))
+}
+
+/// The ways to take a local part for a user's name and an extension, the longest name first.
+fn splits(local: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    let longest = local.len().min(LONGEST_NAME);
+    (0..=longest).rev().filter_map(|at| {
+        let (name, rest) = local.split_at_checked(at)?;
+        match rest.split_first() {
+            None => Some((name, None)),
+            Some((&BREAK, ext)) => Some((name, Some(ext))),
+            Some(_) => None,
+        }
+    })
+}
+
+/// The account of that name, if it may have mail: not root, and its home directory is its own.
+///
+/// Accounts of daemons share a home directory that belongs to somebody else; so they are passed over.
+fn eligible(home: &Home, name: &[u8]) -> Result<Option<Account>, Trouble> {
+    let account = if name == Role::Alias.name().as_bytes() {
+        alias(home)?
+    } else {
+        match account::find_user(name).map_err(|_| Trouble::System)? {
+            Some(account) => account,
+            None => return Ok(None),
+        }
+    };
+    if account.uid == 0 || home.is_single_user() && account.uid != account::effective_uid() {
+        return Ok(None);
+    }
+    match std::fs::metadata(Path::new(OsStr::from_bytes(&account.home))) {
+        Ok(found) if found.uid() == account.uid => Ok(Some(account)),
+        Ok(_) => Ok(None),
+        Err(error) if failure::is_temporary(&error) => Err(Trouble::HomeDirectories),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The account that controls what nobody else does. Its files are in `HOME/alias`, whatever the account
+/// database says, so that installations side by side have aliases of their own.
+fn alias(home: &Home) -> Result<Account, Trouble> {
+    let account = home.account(Role::Alias).map_err(|_| Trouble::NoAlias)?;
+    Ok(Account {
+        name: Role::Alias.name().to_owned(),
+        home: home.alias().as_os_str().as_bytes().to_vec(),
+        ..account
+    })
+}
+
+fn controller(account: Account, dash: &[u8], ext: &[u8]) -> Controller {
+    let Account { name, uid, gid, home } = account;
+    Controller { user: name.into_bytes(), uid, gid, home, dash: dash.to_vec(), ext: ext.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    #[test]
+    fn the_longest_name_is_tried_first_and_the_break_belongs_to_neither_side() {
+        let tried: Vec<_> = splits(b"Joe-a--b").map(|(name, ext)| (text(name), ext.map(text))).collect();
+        let expected =
+            [("Joe-a--b", None), ("Joe-a-", Some("b")), ("Joe-a", Some("-b")), ("Joe", Some("a--b"))];
+        assert_eq!(tried, expected.map(|(name, ext)| (name.to_owned(), ext.map(str::to_owned))));
+    }
+
+    #[test]
+    fn a_beginning_of_32_bytes_is_no_name() {
+        let local = [[b'x'; 32].as_slice(), b"-a"].concat();
+        assert_eq!(splits(&local).count(), 0);
+        assert_eq!(splits(&local[1..]).count(), 1);
+    }
+
+    #[test]
+    fn in_a_home_of_one_user_aliases_are_his() {
+        if account::effective_uid() == 0 {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(directory.path()).unwrap();
+        let found = find(&home, b"Nobody.At-All").unwrap();
+        assert_eq!((found.user.as_slice(), found.dash.as_slice()), (&b"alias"[..], &b"-"[..]));
+        assert_eq!(found.ext, b"Nobody.At-All");
+        assert_eq!(found.home, home.alias().as_os_str().as_bytes());
+    }
 }

@@ -1,9 +1,248 @@
-//! Not written yet.
+//! `qmail-smtpd` takes messages from one SMTP client and hands them to `qmail-queue`.
+//!
+//! Reads    fd 0: commands and messages.   control/{me, smtpgreeting, localiphost, timeoutsmtpd, rcpthosts,
+//!          morercpthosts.cdb, badmailfrom, databytes, maxrecipients, smtpdbarecr}.
+//!          TCPREMOTEHOST, TCPREMOTEIP, TCPREMOTEINFO, TCPLOCALHOST, TCPLOCALIP, RELAYCLIENT, DATABYTES.
+//! Writes   fd 1: replies.   fd 2: why it could not serve.
+//! Runs     qmail-queue, or what QMAILQUEUE names, once for each message.
+//! Runs as  qmaild.   Trusts  its environment and control files, the client for nothing.
+//! Exits    0 after QUIT · 1 otherwise.
+//! Manual   qmail-smtpd(8).    Next in the flow: queue::enqueue.
+//!
+//! Here is the loop, and with [`connection`] the only input and output. What a client may do is in
+//! [`session`], what a message is on the wire in [`data`], what the administrator allows in [`policy`].
 
+pub mod connection;
+pub mod data;
+pub mod line;
+pub mod path;
+pub mod policy;
+pub mod reply;
+pub mod session;
+pub mod verbs;
+
+use crate::control::Control;
+use crate::message::received::{Connection as Ends, Protocol};
+use crate::queue::client::Submission;
+use crate::setup::home::Home;
+use connection::{Connection, Lost, Pace};
+use data::{Decoder, Progress, Verdict};
+use line::LineReader;
+use policy::Policy;
+use reply::Reply;
+use session::{Envelope, Session, Step};
+use std::time::Duration;
 use unix::failure::Failure;
+use unix::interface;
 use unix::program::{Exit, Invocation};
+use unix::signal::{self, Signal};
+use unix::stamp::Stamp;
+use verbs::Command;
+
+/// Every end of a session but QUIT.
+const UNFINISHED: Exit = Exit(1);
+/// Seconds that a client has for one command if `timeoutsmtpd` does not say otherwise. RFC 5321 §4.5.3.2.7.
+const COMMAND_TIMEOUT: u64 = 300;
 
 /// The program's entry.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
-    Err(Failure::temporary("not written yet"))
+    signal::ignore(Signal::SIGPIPE);
+    let mut server = match Server::prepare() {
+        Ok(server) => server,
+        Err(trouble) => return Err(trouble.tell()),
+    };
+    match server.serve() {
+        Err(End::Lost(lost)) => server.say_farewell(lost),
+        Err(End::Trouble(trouble)) => {
+            let _ = server.connection.flush();
+            return Err(trouble.tell());
+        }
+        Err(End::HungUp) => {}
+        Ok(()) => return Ok(Exit::SUCCESS),
+    }
+    Ok(UNFINISHED)
+}
+
+/// Everything that one session needs.
+struct Server {
+    home: Home,
+    /// What the administrator calls this server.
+    name: Vec<u8>,
+    ends: Ends,
+    connection: Connection,
+    session: Session,
+}
+
+/// Why a session ends without QUIT.
+enum End {
+    /// The client cannot be heard or reached any more.
+    Lost(Lost),
+    /// We ended it, and have said why.
+    HungUp,
+    /// We cannot go on.
+    Trouble(Trouble),
+}
+
+/// What the client is told and what the log is told when we cannot serve.
+struct Trouble {
+    reply: Reply,
+    failure: Failure,
+}
+
+impl Trouble {
+    fn controls(failure: Failure) -> Trouble {
+        Trouble { reply: Reply::NoControls, failure }
+    }
+
+    /// Tells the client; the failure is for the log. A client that does not listen misses it.
+    fn tell(self) -> Failure {
+        let mut connection = Connection::new(Duration::from_secs(COMMAND_TIMEOUT));
+        let _ = connection.reply(&self.reply.to_bytes(b"")).and_then(|()| connection.flush());
+        self.failure.with_status(UNFINISHED)
+    }
+}
+
+impl From<Lost> for End {
+    fn from(lost: Lost) -> End {
+        End::Lost(lost)
+    }
+}
+
+impl Server {
+    fn prepare() -> Result<Server, Trouble> {
+        let home = Home::of_this_program().map_err(Trouble::controls)?;
+        let control = Control::new(home.control());
+        let unreadable = |trouble: crate::control::Unreadable| Trouble::controls(trouble.into());
+        let no_name = || Trouble::controls(Failure::temporary("neither control/smtpgreeting nor control/me"));
+        let name = control.line_or_me("smtpgreeting").map_err(unreadable)?.ok_or_else(no_name)?;
+        let timeout = control.integer("timeoutsmtpd", COMMAND_TIMEOUT).map_err(unreadable)?;
+        let mut policy = Policy::read(&control).map_err(unreadable)?;
+        if policy.own_literals.host.is_some() {
+            policy.own_literals.addresses = interface::addresses().map_err(|error| Trouble {
+                reply: Reply::NoOwnAddresses,
+                failure: Failure::temporary("unable to find my IP addresses").because(&error),
+            })?;
+        }
+        Ok(Server {
+            home,
+            name,
+            ends: Ends::from_environment(),
+            connection: Connection::new(Duration::from_secs(timeout.max(1))),
+            session: Session::new(policy),
+        })
+    }
+
+    /// The whole session, up to QUIT.
+    fn serve(&mut self) -> Result<(), End> {
+        self.reply(&Reply::Banner)?;
+        loop {
+            let command = self.read_command()?;
+            let reply_now = command.ends_a_group();
+            let step = self.session.answer(command).map_err(|error| {
+                let text = "unable to read control/morercpthosts.cdb";
+                End::Trouble(Trouble::controls(Failure::temporary(text).because(&error)))
+            })?;
+            self.connection.pause(self.session.delay())?;
+            match step {
+                Step::Reply(reply) if reply_now => self.reply_at_once(&reply)?,
+                Step::Reply(reply) => self.reply(&reply)?,
+                Step::Message(envelope) => self.message(&envelope)?,
+                Step::Quit => return Ok(self.reply_at_once(&Reply::Goodbye)?),
+                Step::HangUp(reply) => {
+                    self.reply_at_once(&reply)?;
+                    return Err(End::HungUp);
+                }
+            }
+        }
+    }
+
+    fn read_command(&mut self) -> Result<Command, Lost> {
+        let deadline = self.connection.command_deadline();
+        let mut reader = LineReader::default();
+        loop {
+            let (used, line) = reader.feed(self.connection.bytes(deadline)?);
+            self.connection.consume(used);
+            if let Some(line) = line {
+                return Ok(Command::parse(line));
+            }
+        }
+    }
+
+    /// DATA: from the queue's readiness to the queue's answer.
+    fn message(&mut self, envelope: &Envelope) -> Result<(), End> {
+        let Ok(mut submission) = Submission::start(&self.home) else {
+            return Ok(self.reply_at_once(&Reply::QueueNotStarted)?);
+        };
+        self.reply(&Reply::GoAhead)?;
+        let time = Stamp::now().seconds;
+        submission.put(&self.ends.received(Protocol::Smtp, self.session.helo(), time));
+        // An early end drops the submission: qmail-queue sees no envelope and removes what it has.
+        let verdict = self.receive_message(&mut submission)?;
+        let reply = close(submission, envelope, verdict);
+        Ok(self.reply_at_once(&reply)?)
+    }
+
+    fn receive_message(&mut self, submission: &mut Submission) -> Result<Verdict, End> {
+        let policy = self.session.policy();
+        let mut decoder = Decoder::new(policy.bare_cr, policy.databytes);
+        let mut decoded = Vec::new();
+        let mut pace = Pace::new(self.connection.patience());
+        loop {
+            let bytes = self.connection.message_bytes(&mut pace)?;
+            let (used, progress) = decoder.feed(bytes, &mut decoded);
+            self.connection.consume(used);
+            let fault = match progress {
+                Progress::More | Progress::Complete => None,
+                Progress::BareLineFeed => Some(Reply::BareLineFeed),
+                Progress::BareCarriageReturn => Some(Reply::BareCarriageReturn),
+            };
+            if let Some(reply) = fault {
+                // What follows might be meant as commands by somebody; nobody here will read it.
+                self.reply_at_once(&reply)?;
+                return Err(End::HungUp);
+            }
+            submission.put(&decoded);
+            decoded.clear();
+            if progress == Progress::Complete {
+                return Ok(decoder.verdict());
+            }
+        }
+    }
+
+    fn say_farewell(&mut self, lost: Lost) {
+        let reply = match lost {
+            Lost::Gone => return,
+            Lost::Silent => Reply::Timeout,
+            Lost::SessionTooLong => Reply::SessionTooLong,
+        };
+        let _ = self.reply_at_once(&reply);
+    }
+
+    fn reply(&mut self, reply: &Reply) -> Result<(), Lost> {
+        self.connection.reply(&reply.to_bytes(&self.name))
+    }
+
+    fn reply_at_once(&mut self, reply: &Reply) -> Result<(), Lost> {
+        self.reply(reply)?;
+        self.connection.flush()
+    }
+}
+
+/// Completes the submission, or lets it fail if the message is not acceptable, and says how it ended.
+fn close(submission: Submission, envelope: &Envelope, verdict: Verdict) -> Reply {
+    let qp = submission.pid().as_raw();
+    let mut out = submission.envelope(envelope.sender.address());
+    if verdict != Verdict::Acceptable {
+        out.abandon();
+    }
+    for recipient in &envelope.recipients {
+        out.recipient(recipient.address());
+    }
+    let result = out.close();
+    match (verdict, result) {
+        (Verdict::TooManyHops, _) => Reply::TooManyHops,
+        (Verdict::TooLarge, _) => Reply::TooLarge,
+        (Verdict::Acceptable, Ok(())) => Reply::Queued { time: Stamp::now().seconds, qp },
+        (Verdict::Acceptable, Err(refusal)) => Reply::Refused(refusal),
+    }
 }

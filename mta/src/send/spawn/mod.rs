@@ -1,4 +1,240 @@
-//! The spawners: one agent for each delivery.
+//! The spawners' engine: requests of qmail-send in, one agent for each, reports out.
+//!
+//! qmail-lspawn and qmail-rspawn differ in what the child does and in how the agent's end is read; see
+//! [`Agent`]. The engine trusts qmail-send to name a slot and a message, and checks both.
 
 pub mod lspawn;
+pub mod report;
+pub mod request;
 pub mod rspawn;
+
+use crate::setup::home::{Home, Role};
+use request::{Request, RequestDecoder};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use unix::failure::Failure;
+use unix::poll::{self, Interest};
+use unix::process::{self, Ended, Pid};
+use unix::program::Exit;
+use unix::signal::{self, Signal, Signals};
+use unix::{descriptor, file};
+
+/// Most deliveries at once, which the spawner tells qmail-send when it starts.
+pub const SPAWN_LIMIT: u8 = 120;
+
+/// What makes a spawner the local or the remote one.
+pub trait Agent {
+    /// Runs in the child, with the message on descriptor 0 and the report on 1 and 2: becomes the agent, or
+    /// returns the exit status that says why not.
+    fn run(&self, home: &Home, request: &Request) -> u8;
+
+    /// The report of an agent that ended so, having written this.
+    fn report(&self, ended: Ended, output: &[u8]) -> Vec<u8>;
+
+    /// Bounds what is kept of an agent's output while it comes.
+    fn bound(&self, output: &mut Vec<u8>);
+}
+
+/// A delivery that is under way.
+struct Running {
+    pid: Pid,
+    pipe: File,
+    output: Vec<u8>,
+    /// Nobody holds the other end of the pipe any more.
+    at_end: bool,
+    ended: Option<Ended>,
+}
+
+/// Runs the engine until descriptor 0 ends and all deliveries have.
+pub fn run(home: &Home, agent: &impl Agent) -> Result<Exit, Failure> {
+    std::env::set_current_dir(home.queue().join("mess")).map_err(|_| Failure::silent(Exit::TEMPORARY))?;
+    let queue_owner = home.account(Role::Qmailq)?.uid;
+    signal::ignore(Signal::SIGPIPE);
+    let unable = |error: io::Error| Failure::temporary("unable to catch signals").because(&error);
+    let signals = Signals::catch(&[Signal::SIGCHLD]).map_err(unable)?;
+    let mut engine = Engine {
+        home,
+        agent,
+        queue_owner,
+        reports: Some(descriptor::output()),
+        decoder: RequestDecoder::default(),
+        running: BTreeMap::new(),
+        input_open: true,
+    };
+    engine.write(&[SPAWN_LIMIT]);
+    while engine.input_open || !engine.running.is_empty() {
+        engine.turn(&signals);
+    }
+    Ok(Exit::SUCCESS)
+}
+
+struct Engine<'a, A> {
+    home: &'a Home,
+    agent: &'a A,
+    queue_owner: u32,
+    /// Nothing once qmail-send is gone; deliveries then end unheard.
+    reports: Option<descriptor::Standard>,
+    decoder: RequestDecoder,
+    running: BTreeMap<u8, Running>,
+    input_open: bool,
+}
+
+impl<A: Agent> Engine<'_, A> {
+    fn turn(&mut self, signals: &Signals) {
+        let ready = self.wait(signals);
+        signals.drain();
+        for slot in ready.slots {
+            self.read_output(slot);
+        }
+        self.reap();
+        self.report_ended();
+        if ready.input {
+            self.read_requests();
+        }
+    }
+
+    fn wait(&self, signals: &Signals) -> Ready {
+        let input = descriptor::input();
+        let mut waiting: Vec<(BorrowedFd<'_>, Interest)> = vec![(signals.as_fd(), Interest::Read)];
+        let open: Vec<(u8, &Running)> = self
+            .running
+            .iter()
+            .filter(|(_, running)| !running.at_end)
+            .map(|(slot, running)| (*slot, running))
+            .collect();
+        waiting.extend(open.iter().map(|(_, running)| (running.pipe.as_fd(), Interest::Read)));
+        if self.input_open {
+            waiting.push((input.as_fd(), Interest::Read));
+        }
+        let ready = poll::wait(&waiting, None).unwrap_or_default();
+        let is_ready = |at: usize| ready.get(at).copied().unwrap_or(false);
+        let slots = open
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| is_ready(at.saturating_add(1)))
+            .map(|(_, (slot, _))| *slot);
+        Ready { slots: slots.collect(), input: self.input_open && is_ready(open.len().saturating_add(1)) }
+    }
+
+    fn read_output(&mut self, slot: u8) {
+        let Some(running) = self.running.get_mut(&slot) else { return };
+        let mut piece = [0; 4096];
+        match running.pipe.read(&mut piece) {
+            Ok(0) => running.at_end = true,
+            Ok(length) => {
+                running.output.extend_from_slice(piece.get(..length).unwrap_or_default());
+                self.agent.bound(&mut running.output);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => running.at_end = true,
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Some((pid, ended)) = process::reap_any() {
+            if let Some(running) = self.running.values_mut().find(|running| running.pid == pid) {
+                running.ended = Some(ended);
+            }
+        }
+    }
+
+    /// A report is complete when the agent is dead and nobody can write to its pipe any more.
+    fn report_ended(&mut self) {
+        let is_over = |running: &Running| running.at_end && running.ended.is_some();
+        let over: Vec<u8> =
+            self.running.iter().filter(|(_, running)| is_over(running)).map(|(slot, _)| *slot).collect();
+        for slot in over {
+            if let Some(Running { ended: Some(ended), output, .. }) = self.running.remove(&slot) {
+                let text = self.agent.report(ended, &output);
+                self.report(slot, &text);
+            }
+        }
+    }
+
+    fn report(&mut self, slot: u8, text: &[u8]) {
+        // A NUL ends a report; no text may hold one.
+        let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
+        self.write(&[&[slot][..], &text, &[0]].concat());
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(reports) = &mut self.reports
+            && reports.write_all(bytes).is_err()
+        {
+            self.reports = None;
+        }
+    }
+
+    fn read_requests(&mut self) {
+        let mut piece = [0; 2048];
+        match descriptor::input().read(&mut piece) {
+            Ok(length) if length > 0 => {
+                for request in self.decoder.push(piece.get(..length).unwrap_or_default()) {
+                    self.begin(&request);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => self.input_open = false,
+        }
+    }
+
+    fn begin(&mut self, request: &Request) {
+        match self.start(request) {
+            Ok(running) => drop(self.running.insert(request.slot, running)),
+            Err(refusal) => self.report(request.slot, refusal),
+        }
+    }
+
+    /// Starts the agent, or says in a report why not.
+    fn start(&self, request: &Request) -> Result<Running, &'static [u8]> {
+        if request.slot >= SPAWN_LIMIT {
+            return Err(b"ZInternal error: delnum too big. (#4.3.5)\n");
+        }
+        if self.running.contains_key(&request.slot) {
+            return Err(b"ZInternal error: delnum in use. (#4.3.5)\n");
+        }
+        request.check()?;
+        let message = self.open_message(request)?;
+        let unable = |_| &b"Zqmail-spawn unable to create pipe. (#4.3.0)\n"[..];
+        let (reader, writer) = descriptor::pipe().map_err(unable)?;
+        let pid = process::fork(|| self.child(request, &message, &writer))
+            .map_err(|_| &b"Zqmail-spawn unable to fork. (#4.3.0)\n"[..])?;
+        Ok(Running { pid, pipe: File::from(reader), output: Vec::new(), at_end: false, ended: None })
+    }
+
+    /// The message must be a file that qmail-queue wrote: whoever else could make one here is not trusted.
+    fn open_message(&self, request: &Request) -> Result<File, &'static [u8]> {
+        let path = std::path::Path::new(request.message_file());
+        let message = file::open_read_no_follow(path)
+            .map_err(|_| &b"Zqmail-spawn unable to open message. (#4.3.0)\n"[..])?;
+        let metadata =
+            message.metadata().map_err(|_| &b"Zqmail-spawn unable to fstat message. (#4.3.0)\n"[..])?;
+        if !metadata.is_file() {
+            return Err(b"ZSorry, message has wrong type. (#4.3.5)\n");
+        }
+        if metadata.uid() != self.queue_owner {
+            return Err(b"ZSorry, message has wrong owner. (#4.3.5)\n");
+        }
+        descriptor::set_nonblocking(&message, false)
+            .map_err(|_| &b"Zqmail-spawn unable to open message. (#4.3.0)\n"[..])?;
+        Ok(message)
+    }
+
+    fn child(&self, request: &Request, message: &File, report: &OwnedFd) -> u8 {
+        let wanted = [(message.as_fd(), 0), (report.as_fd(), 1), (report.as_fd(), 2)];
+        if descriptor::place_all(&wanted).is_err() {
+            return Exit::TEMPORARY.0;
+        }
+        signal::default(Signal::SIGPIPE);
+        signal::default(Signal::SIGCHLD);
+        self.agent.run(self.home, request)
+    }
+}
+
+struct Ready {
+    slots: Vec<u8>,
+    input: bool,
+}

@@ -1,0 +1,67 @@
+//! The loop of a program that stands in a pipe: what one read gives is changed and written before the next
+//! read, so that nothing waits inside while the program does.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use unix::descriptor;
+use unix::failure::Failure;
+use unix::poll::{Interest, wait_one};
+use unix::program::Exit;
+
+/// What a filter does to the bytes that pass through it.
+pub trait Filter {
+    /// Takes the next bytes of input and appends to `output` what is to be written.
+    fn change(&mut self, input: &[u8], output: &mut Vec<u8>);
+
+    /// The input has ended: appends what was held back.
+    fn finish(&mut self, output: &mut Vec<u8>);
+}
+
+/// Copies standard input to standard output through the filter.
+///
+/// A read error counts as the end of the input, exit 0, as in the original programs.
+///
+/// # Errors
+/// A write that fails ends the program with 111 and no message.
+pub fn run(filter: &mut impl Filter) -> Result<Exit, Failure> {
+    let mut input = vec![0; READ_SIZE];
+    let mut output = Vec::new();
+    while let Ok(length @ 1..) = read_some(&mut input) {
+        for piece in input.get(..length).unwrap_or_default().chunks(PIECE_SIZE) {
+            filter.change(piece, &mut output);
+            if output.len() >= READ_SIZE {
+                write(&mut output)?;
+            }
+        }
+        write(&mut output)?;
+    }
+    filter.finish(&mut output);
+    write(&mut output)?;
+    Ok(Exit::SUCCESS)
+}
+
+/// Reads what standard input has, waiting until it has something; 0 is the end.
+pub fn read_some(buffer: &mut [u8]) -> io::Result<usize> {
+    let mut input = descriptor::input();
+    loop {
+        match input.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Whoever else has the descriptor made it non-blocking.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                wait_one(input.as_fd(), Interest::Read, None)?;
+            }
+            result => return result,
+        }
+    }
+}
+
+fn write(output: &mut Vec<u8>) -> Result<(), Failure> {
+    let written = descriptor::output().write_all(output);
+    output.clear();
+    written.map_err(|_| Failure::silent(Exit::TEMPORARY))
+}
+
+/// The size of a pipe on Linux: one read can empty it.
+const READ_SIZE: usize = 64 * 1024;
+/// Input that is changed between two looks at the size of the output, which bounds the memory.
+const PIECE_SIZE: usize = 4096;

@@ -1,0 +1,222 @@
+//! The client's end of the line: descriptors 0 and 1 with buffers, and a deadline for everything.
+//!
+//! Replies are collected and leave when we would wait for the client, so that a client that sends several
+//! commands at once gets the answers at once. No wait is without end: neither for a client that says nothing,
+//! nor for one that does not read, nor for one that does either of them a byte at a time.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+use unix::descriptor::{self, Standard};
+use unix::poll::{self, Interest};
+
+/// How long a session may last, whatever happens in it.
+const SESSION: Duration = Duration::from_secs(4 * 60 * 60);
+const READ_BUFFER: usize = 16 * 1024;
+/// Replies that are kept before they leave in any case.
+const REPLY_BUFFER: usize = 4 * 1024;
+/// A descriptor that `poll` calls writable takes this much without blocking (pipes by POSIX, PIPE_BUF;
+/// sockets since they then have room for a packet).
+const SAFE_WRITE: usize = 512;
+/// Bytes a second that a message has to come with on average, once the patience for one wait is over.
+const SLOWEST: u64 = 50;
+
+/// Why nothing more is to be had from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// It is gone, or cannot be read from or written to.
+    Gone,
+    /// It was not heard, or did not listen, in time.
+    Silent,
+    /// The session lasted too long.
+    SessionTooLong,
+}
+
+/// The connection to the client.
+pub struct Connection {
+    input: Standard,
+    output: Standard,
+    received: Vec<u8>,
+    /// How much of `received` was used.
+    used: usize,
+    replies: Vec<u8>,
+    patience: Duration,
+    session_end: Instant,
+}
+
+impl Connection {
+    /// The connection on descriptors 0 and 1. `patience` is for one command, or one pause in a message.
+    pub fn new(patience: Duration) -> Connection {
+        Connection {
+            input: descriptor::input(),
+            output: descriptor::output(),
+            received: Vec::new(),
+            used: 0,
+            replies: Vec::new(),
+            patience,
+            session_end: later(Instant::now(), SESSION),
+        }
+    }
+
+    /// How long the client may take for one command.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// When a command that begins now has to be complete.
+    pub fn command_deadline(&self) -> Instant {
+        later(Instant::now(), self.patience)
+    }
+
+    /// Bytes of a message, like [`bytes`](Connection::bytes), at the pace that a message has to have.
+    pub fn message_bytes(&mut self, pace: &mut Pace) -> Result<&[u8], Lost> {
+        if self.used >= self.received.len() {
+            self.flush()?;
+            let start = Instant::now();
+            self.receive(later(start, pace.longest_wait()))?;
+            pace.count(start.elapsed(), self.received.len());
+        }
+        Ok(self.received.get(self.used..).unwrap_or_default())
+    }
+
+    /// Bytes that the client sent, at least one. Waits for them until the deadline if none are left, and
+    /// before that lets all replies leave.
+    pub fn bytes(&mut self, deadline: Instant) -> Result<&[u8], Lost> {
+        if self.used >= self.received.len() {
+            self.flush()?;
+            self.receive(deadline)?;
+        }
+        Ok(self.received.get(self.used..).unwrap_or_default())
+    }
+
+    /// Says that so many of the bytes were used.
+    pub fn consume(&mut self, length: usize) {
+        self.used = self.used.saturating_add(length);
+    }
+
+    fn receive(&mut self, deadline: Instant) -> Result<(), Lost> {
+        loop {
+            if !ready(self.input.as_fd(), Interest::Read, deadline.min(self.session_end))? {
+                let session_is_over = self.session_end <= deadline;
+                return Err(if session_is_over { Lost::SessionTooLong } else { Lost::Silent });
+            }
+            self.received.resize(READ_BUFFER, 0);
+            let result = self.input.read(&mut self.received);
+            self.received.truncate(*result.as_ref().unwrap_or(&0));
+            self.used = 0;
+            match result {
+                Ok(0) => return Err(Lost::Gone),
+                Ok(_) => return Ok(()),
+                Err(error) if is_passing(&error) => {}
+                Err(_) => return Err(Lost::Gone),
+            }
+        }
+    }
+
+    /// Adds a reply to those that are to leave.
+    pub fn reply(&mut self, bytes: &[u8]) -> Result<(), Lost> {
+        self.replies.extend_from_slice(bytes);
+        if self.replies.len() >= REPLY_BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    /// Lets all replies leave.
+    pub fn flush(&mut self) -> Result<(), Lost> {
+        let replies = std::mem::take(&mut self.replies);
+        let deadline = self.command_deadline();
+        let mut rest = replies.as_slice();
+        while !rest.is_empty() {
+            if !ready(self.output.as_fd(), Interest::Write, deadline)? {
+                return Err(Lost::Silent);
+            }
+            match self.output.write(rest.get(..SAFE_WRITE).unwrap_or(rest)) {
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if is_passing(&error) => {}
+                Err(_) => return Err(Lost::Gone),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does nothing for a while.
+    pub fn pause(&mut self, length: Duration) -> Result<(), Lost> {
+        if length.is_zero() {
+            return Ok(());
+        }
+        self.flush()?;
+        poll::wait(&[], Some(length)).map(drop).map_err(|_| Lost::Gone)
+    }
+}
+
+/// Waits for a descriptor; `false` if the deadline is past, even if it is ready by then: a client that is never
+/// done does not get longer by sending without a pause.
+fn ready(descriptor: BorrowedFd<'_>, interest: Interest, deadline: Instant) -> Result<bool, Lost> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        if poll::wait_one(descriptor, interest, Some(left)).map_err(|_| Lost::Gone)? {
+            return Ok(true);
+        }
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
+}
+
+/// A moment too far away for the clock is as good as the end of the session.
+fn later(start: Instant, length: Duration) -> Instant {
+    start.checked_add(length).or_else(|| start.checked_add(SESSION)).unwrap_or(start)
+}
+
+/// How fast a message comes, and how long the client may keep us waiting for more of it. Time that we need
+/// ourselves, or that the queue does, is not the client's.
+#[derive(Debug)]
+pub struct Pace {
+    patience: Duration,
+    waited: Duration,
+    size: u64,
+}
+
+impl Pace {
+    /// The pace at the beginning of a message.
+    pub fn new(patience: Duration) -> Pace {
+        Pace { patience, waited: Duration::ZERO, size: 0 }
+    }
+
+    fn count(&mut self, waited: Duration, length: usize) {
+        self.waited = self.waited.saturating_add(waited);
+        self.size = self.size.saturating_add(length as u64);
+    }
+
+    /// In all a message may take the patience for one command, or longer if it has come fast enough.
+    fn longest_wait(&self) -> Duration {
+        let allowed = self.patience.max(Duration::from_secs(self.size / SLOWEST));
+        allowed.saturating_sub(self.waited).min(self.patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(300);
+
+    /// P4: bytes buy time, and one pause is never longer than the patience.
+    #[test]
+    fn p4_a_message_has_to_come_at_fifty_bytes_a_second_in_the_long_run() {
+        let mut pace = Pace::new(PATIENCE);
+        assert_eq!(pace.longest_wait(), PATIENCE);
+        for _ in 0..299 {
+            pace.count(Duration::from_secs(1), 1);
+        }
+        assert_eq!(pace.longest_wait(), Duration::from_secs(1));
+        pace.count(Duration::from_secs(1), 1);
+        assert_eq!(pace.longest_wait(), Duration::ZERO);
+        pace.count(Duration::ZERO, 50 * 301 - 300);
+        assert_eq!(pace.longest_wait(), Duration::from_secs(1));
+        pace.count(Duration::ZERO, 1_000_000);
+        assert_eq!(pace.longest_wait(), PATIENCE);
+    }
+}

@@ -1,0 +1,304 @@
+//! One channel at work: which message is being read, which attempts run, and what their reports mean.
+
+use super::births::Births;
+use super::bounce;
+use super::channel::{ByChannel, Channel};
+use super::delivery::{Delivery, DeliveryNumber, Slots, Verdict};
+use super::job::{Job, Outcome};
+use super::log::{Load, Log};
+use super::retry;
+use super::route::{self, Routing};
+use super::schedule::Schedule;
+use super::settings::Settings;
+use super::spawner::{Report, Spawner};
+use crate::queue::envelope::{Record, records};
+use crate::queue::layout::{Kind, MessageNumber};
+use crate::queue::recipients::{self, Next, RecipientReader};
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use unix::clock::Now;
+use unix::{failure, file};
+
+/// Seconds after which trouble with a file is looked at again.
+pub const TROUBLE_RETRY: i64 = 123;
+
+/// What both channels share.
+pub struct Shared {
+    /// Settings read at the start.
+    pub settings: Settings,
+    /// Where recipients go.
+    pub routing: Routing,
+    /// The messages' births.
+    pub births: Births,
+    /// Running deliveries and limits, for status lines.
+    pub load: ByChannel<Load>,
+    /// Whether no new work is begun.
+    pub exit_asap: bool,
+    /// Deliveries started so far.
+    pub last_delivery: DeliveryNumber,
+}
+
+impl Shared {
+    fn change_load(&mut self, channel: Channel, running: usize, log: &mut Log) {
+        self.load.get_mut(channel).0 = running;
+        log.status(&self.load, self.exit_asap);
+    }
+}
+
+/// The deliveries of one channel.
+pub struct Deliveries {
+    channel: Channel,
+    spawner: Spawner,
+    slots: Slots,
+    schedule: Schedule,
+    pass: Option<Pass>,
+    jobs: HashMap<MessageNumber, Job>,
+    job_limit: usize,
+}
+
+/// The message whose recipients are being read.
+struct Pass {
+    message: MessageNumber,
+    reader: RecipientReader,
+}
+
+impl Deliveries {
+    /// A channel with nothing to do yet.
+    pub fn new(channel: Channel, spawner: Spawner, concurrency: usize, job_limit: usize) -> Deliveries {
+        let (slots, schedule) = (Slots::new(concurrency), Schedule::default());
+        Deliveries { channel, spawner, slots, schedule, pass: None, jobs: HashMap::new(), job_limit }
+    }
+
+    /// Running deliveries and their limit.
+    pub fn load(&self) -> Load {
+        (self.slots.running(), self.slots.count())
+    }
+
+    /// The connection to the spawner.
+    pub fn spawner(&mut self) -> &mut Spawner {
+        &mut self.spawner
+    }
+
+    /// The same, to look at.
+    pub fn spawner_state(&self) -> &Spawner {
+        &self.spawner
+    }
+
+    /// The messages that wait.
+    pub fn schedule(&mut self) -> &mut Schedule {
+        &mut self.schedule
+    }
+
+    /// Whether an attempt runs whose report can still come.
+    pub fn is_waiting_for_reports(&self) -> bool {
+        self.spawner.is_alive() && self.slots.running() > 0
+    }
+
+    /// When the next attempt can begin, as far as only time is missing.
+    pub fn next_due(&self) -> Option<i64> {
+        let blocked = self.pass.is_some() || !self.can_start() || self.jobs.len() >= self.job_limit;
+        if blocked { None } else { self.schedule.next_due() }
+    }
+
+    fn can_start(&self) -> bool {
+        self.spawner.can_take() && self.slots.free().is_some()
+    }
+
+    /// Starts as many attempts as are due and can be started. Gives the messages that are done on this channel.
+    pub fn start_due(&mut self, now: Now, shared: &mut Shared, log: &mut Log) -> Vec<MessageNumber> {
+        let mut complete = Vec::new();
+        while self.can_start() {
+            if self.pass.is_none() && !self.begin_pass(now, shared, log) {
+                break;
+            }
+            complete.extend(self.continue_pass(now, shared, log));
+        }
+        complete
+    }
+
+    /// Opens the next message that is due; false if there is none.
+    fn begin_pass(&mut self, now: Now, shared: &mut Shared, log: &mut Log) -> bool {
+        if self.jobs.len() >= self.job_limit {
+            return false;
+        }
+        let Some(message) = self.schedule.pop_due(now.steady) else { return false };
+        match self.open(message, now, shared) {
+            Ok((job, reader)) => {
+                self.jobs.insert(message, job);
+                self.pass = Some(Pass { message, reader });
+            }
+            Err(kind) => {
+                log.warning(format!("trouble opening {}; will try again later", kind.name(message)));
+                self.schedule.push(now.steady.saturating_add(TROUBLE_RETRY), message);
+            }
+        }
+        true
+    }
+
+    fn open(
+        &self,
+        message: MessageNumber,
+        now: Now,
+        shared: &mut Shared,
+    ) -> Result<(Job, RecipientReader), Kind> {
+        let sender = read_sender(message).map_err(|_| Kind::Info)?;
+        let birth = shared.births.of(message, now).map_err(|_| Kind::Info)?;
+        let kind = self.channel.kind();
+        let reader = RecipientReader::open(&kind.path(message)).map_err(|_| kind)?;
+        let age = now.steady.saturating_sub(birth);
+        let plan = retry::plan(self.channel, age, shared.settings.queuelifetime);
+        Ok((Job::new(sender, birth, plan), reader))
+    }
+
+    /// Starts an attempt for the next recipient, or ends the pass.
+    fn continue_pass(&mut self, now: Now, shared: &mut Shared, log: &mut Log) -> Option<MessageNumber> {
+        let Pass { message, reader } = self.pass.as_mut()?;
+        let message = *message;
+        let broken = match reader.next_record() {
+            Ok(Next::Recipient { address, offset }) => {
+                self.start_delivery(message, address, offset, shared, log);
+                return None;
+            }
+            Ok(Next::Done) => return None,
+            Ok(Next::Unknown) => {
+                log.warning(format!("unknown record type in {}!", self.channel.kind().name(message)));
+                return None;
+            }
+            Ok(Next::End) => false,
+            Err(_) => {
+                log.warning(format!(
+                    "trouble reading {}; will try again later",
+                    self.channel.kind().name(message)
+                ));
+                true
+            }
+        };
+        self.pass = None;
+        self.jobs.get_mut(&message)?.pass_ended(broken);
+        self.close_job(message, now, log)
+    }
+
+    fn start_delivery(
+        &mut self,
+        message: MessageNumber,
+        recipient: Vec<u8>,
+        offset: u64,
+        shared: &mut Shared,
+        log: &mut Log,
+    ) {
+        let (Some(slot), Some(job)) = (self.slots.free(), self.jobs.get_mut(&message)) else { return };
+        job.delivery_started();
+        shared.last_delivery = shared.last_delivery.saturating_add(1);
+        let number = shared.last_delivery;
+        let sender = route::expand_sender(&job.sender, &recipient);
+        let message_file = format!("{}/{message}", message.remainder());
+        self.spawner.start_delivery(slot, &message_file, &sender, &recipient);
+        log.starting(number, message, self.channel, &recipient);
+        self.slots.occupy(slot, Delivery { number, message, recipient, offset });
+        shared.change_load(self.channel, self.slots.running(), log);
+    }
+
+    /// Takes in one report. Gives the message if it is done on this channel now.
+    pub fn take_report(
+        &mut self,
+        report: &Report,
+        now: Now,
+        shared: &mut Shared,
+        log: &mut Log,
+    ) -> Option<MessageNumber> {
+        let Some(delivery) = self.slots.release(report.slot) else {
+            log.warning("internal error: delivery report out of range");
+            return None;
+        };
+        let dying = self.jobs.get(&delivery.message).is_some_and(|job| job.dying);
+        let done = self.act_on(&Verdict::decode(&report.text, dying), &delivery, shared, log);
+        if let Some(job) = self.jobs.get_mut(&delivery.message) {
+            job.delivery_ended(done);
+        }
+        let complete = self.close_job(delivery.message, now, log);
+        shared.change_load(self.channel, self.slots.running(), log);
+        complete
+    }
+
+    /// Does what a verdict calls for; whether the recipient needs no further attempt.
+    fn act_on(&self, verdict: &Verdict, delivery: &Delivery, shared: &Shared, log: &mut Log) -> bool {
+        match verdict {
+            Verdict::Success(text) => {
+                log.success(delivery.number, text);
+                self.mark_done(delivery, log)
+            }
+            Verdict::Temporary(text) => {
+                log.deferral(delivery.number, text);
+                false
+            }
+            Verdict::Mangled => {
+                log.mangled(delivery.number);
+                false
+            }
+            Verdict::Permanent(text) => {
+                log.failure(delivery.number, text);
+                let recipient = shared.routing.without_prefix(&delivery.recipient);
+                if bounce::append(delivery.message, recipient, text).is_err() {
+                    // Without the record nobody would hear of the failure: the recipient is tried again.
+                    log.alert("unable to append to bounce message; recipient will be tried again");
+                    return false;
+                }
+                self.mark_done(delivery, log)
+            }
+        }
+    }
+
+    fn mark_done(&self, delivery: &Delivery, log: &mut Log) -> bool {
+        let kind = self.channel.kind();
+        let marked = recipients::mark_done(&kind.path(delivery.message), delivery.offset).is_ok();
+        if !marked {
+            let name = kind.name(delivery.message);
+            log.warning(format!("trouble marking {name}; message will be delivered twice!"));
+        }
+        marked
+    }
+
+    /// Ends the job if it has ended. Gives the message if nothing is left of it on this channel.
+    fn close_job(&mut self, message: MessageNumber, now: Now, log: &mut Log) -> Option<MessageNumber> {
+        let outcome = self.jobs.get(&message)?.outcome()?;
+        let job = self.jobs.remove(&message)?;
+        if outcome == Outcome::Again {
+            self.schedule.push(job.next_attempt, message);
+            return None;
+        }
+        let kind = self.channel.kind();
+        match fs::remove_file(kind.path(message)) {
+            Err(error) if !failure::is_absent(&error) => {
+                log.warning(format!("unable to unlink {}; will try again later", kind.name(message)));
+                self.schedule.push(now.steady.saturating_add(TROUBLE_RETRY), message);
+                None
+            }
+            _ => Some(message),
+        }
+    }
+
+    /// Writes down when each waiting message is due, as the mtime of its channel file, for the next start.
+    pub fn save_due_times(&self, now: Now, log: &mut Log) {
+        for (due, message) in self.schedule.entries() {
+            let path = self.channel.kind().path(message);
+            let seconds = u64::try_from(now.wall_of(due)).unwrap_or(0);
+            let time = std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds));
+            let times = time.map(|time| fs::FileTimes::new().set_accessed(time).set_modified(time));
+            let file = fs::OpenOptions::new().write(true).open(&path);
+            if !file.is_ok_and(|file| times.is_some_and(|times| file.set_times(times).is_ok())) {
+                log.warning(format!("unable to utime {}; message will be retried too soon", path.display()));
+            }
+        }
+    }
+}
+
+/// The envelope sender of a preprocessed message.
+pub fn read_sender(message: MessageNumber) -> io::Result<Vec<u8>> {
+    let info = file::read_if_present(&Kind::Info.path(message))?.ok_or(io::ErrorKind::NotFound)?;
+    let sender = records(&info).find_map(|record| match record {
+        Record::Sender(sender) => Some(sender.to_vec()),
+        _ => None,
+    });
+    sender.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}

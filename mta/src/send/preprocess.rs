@@ -1,0 +1,186 @@
+//! From todo to info, local and remote: who sent the message, and who gets it on which channel.
+//!
+//! Messages are prepared in batches: first all files of all messages are written, then all are synced, then
+//! todo is removed. So a burst of mail waits for the disk together and not one after the other. A crash
+//! before todo is removed leaves the message as it came; preparing it again starts from nothing.
+
+use super::channel::{ByChannel, Channel};
+use super::log::Log;
+use super::route::Routing;
+use crate::queue::envelope::Record;
+use crate::queue::layout::{Kind, MessageNumber};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+use unix::{failure, file};
+
+/// A message whose files are written, and maybe on disk.
+pub struct Prepared {
+    /// The message.
+    pub message: MessageNumber,
+    /// The channels on which it has recipients.
+    pub channels: Vec<Channel>,
+    files: Vec<(Kind, File)>,
+}
+
+/// Why a message stays in todo: the line for the log. It is tried again with the next look into todo.
+struct Trouble(String);
+
+impl Trouble {
+    fn with(what: &str, name: &str) -> Trouble {
+        Trouble(format!("{what} {name}"))
+    }
+}
+
+/// Writes the files of one message. Trouble is logged, and gives nothing.
+pub fn prepare(message: MessageNumber, routing: &Routing, log: &mut Log) -> Option<Prepared> {
+    match write_files(message, routing, log) {
+        Ok(prepared) => Some(prepared),
+        Err(Trouble(line)) => {
+            log.warning(line);
+            None
+        }
+    }
+}
+
+fn write_files(message: MessageNumber, routing: &Routing, log: &mut Log) -> Result<Prepared, Trouble> {
+    let (todo_name, mess_name) = (Kind::Todo.name(message), Kind::Mess.name(message));
+    let todo = file::open_read(&Kind::Todo.path(message))
+        .map_err(|_| Trouble::with("unable to open", &todo_name))?;
+    let size = fs::metadata(Kind::Mess.path(message))
+        .map_err(|_| Trouble::with("unable to stat", &mess_name))?
+        .len();
+    for kind in [Kind::Local, Kind::Remote, Kind::Info] {
+        remove_stale(kind, message)?;
+    }
+    let mut files = Files { message, info: create(Kind::Info, message)?, channels: ByChannel::default() };
+    log.new_message(message);
+    let mut origin = Origin::default();
+    for record in BufReader::new(todo).split(0) {
+        let record = record.map_err(|_| Trouble::with("trouble reading", &todo_name))?;
+        match Record::decode(&record) {
+            Record::Uid(uid) => origin.uid = uid.to_vec(),
+            Record::Pid(pid) => origin.pid = pid.to_vec(),
+            Record::Sender(sender) => {
+                files.put_sender(sender)?;
+                log.info(message, size, sender, &origin.pid, &origin.uid);
+            }
+            Record::Recipient(recipient) => {
+                let (channel, address) = routing.route(recipient);
+                files.put_recipient(channel, &address)?;
+            }
+            Record::Done(_) | Record::Unknown => {
+                return Err(Trouble::with("unknown record type in", &todo_name));
+            }
+        }
+    }
+    files.finish()
+}
+
+/// Who queued the message, for the log.
+#[derive(Default)]
+struct Origin {
+    uid: Vec<u8>,
+    pid: Vec<u8>,
+}
+
+fn remove_stale(kind: Kind, message: MessageNumber) -> Result<(), Trouble> {
+    match fs::remove_file(kind.path(message)) {
+        Err(error) if !failure::is_absent(&error) => {
+            Err(Trouble::with("unable to unlink", &kind.name(message)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn create(kind: Kind, message: MessageNumber) -> Result<BufWriter<File>, Trouble> {
+    let created = file::create_new(&kind.path(message), 0o600);
+    created.map(BufWriter::new).map_err(|_| Trouble::with("unable to create", &kind.name(message)))
+}
+
+/// The files that are being written.
+struct Files {
+    message: MessageNumber,
+    info: BufWriter<File>,
+    channels: ByChannel<Option<BufWriter<File>>>,
+}
+
+impl Files {
+    fn put_sender(&mut self, sender: &[u8]) -> Result<(), Trouble> {
+        put(&mut self.info, Kind::Info, self.message, b"F", sender)
+    }
+
+    fn put_recipient(&mut self, channel: Channel, address: &[u8]) -> Result<(), Trouble> {
+        let kind = channel.kind();
+        let place = self.channels.get_mut(channel);
+        let writer = match place {
+            Some(writer) => writer,
+            None => place.insert(create(kind, self.message)?),
+        };
+        put(writer, kind, self.message, b"T", address)
+    }
+
+    fn finish(self) -> Result<Prepared, Trouble> {
+        let Files { message, info, mut channels } = self;
+        let mut files = vec![(Kind::Info, flushed(info, Kind::Info, message)?)];
+        let mut used = Vec::new();
+        for channel in Channel::ALL {
+            if let Some(writer) = channels.get_mut(channel).take() {
+                files.push((channel.kind(), flushed(writer, channel.kind(), message)?));
+                used.push(channel);
+            }
+        }
+        Ok(Prepared { message, channels: used, files })
+    }
+}
+
+fn put(
+    writer: &mut BufWriter<File>,
+    kind: Kind,
+    message: MessageNumber,
+    letter: &[u8],
+    address: &[u8],
+) -> Result<(), Trouble> {
+    let written = [letter, address, b"\0"].into_iter().try_for_each(|part| writer.write_all(part));
+    written.map_err(|_| Trouble::with("trouble writing to", &kind.name(message)))
+}
+
+fn flushed(writer: BufWriter<File>, kind: Kind, message: MessageNumber) -> Result<File, Trouble> {
+    writer.into_inner().map_err(|_| Trouble::with("trouble writing to", &kind.name(message)))
+}
+
+/// Puts the files of a batch and the names that lead to them on disk. What comes back is safe there.
+pub fn sync(batch: Vec<Prepared>, log: &mut Log) -> Vec<Prepared> {
+    let mut synced: Vec<Prepared> = batch.into_iter().filter(|prepared| sync_files(prepared, log)).collect();
+    let directories: BTreeSet<PathBuf> = synced.iter().flat_map(Prepared::directories).collect();
+    let failed: BTreeSet<PathBuf> =
+        directories.into_iter().filter(|path| sync_directory(path, log).is_err()).collect();
+    synced.retain(|prepared| prepared.directories().all(|directory| !failed.contains(&directory)));
+    synced
+}
+
+impl Prepared {
+    fn directories(&self) -> impl Iterator<Item = PathBuf> {
+        let message = self.message;
+        self.files.iter().filter_map(move |(kind, _)| kind.path(message).parent().map(PathBuf::from))
+    }
+}
+
+fn sync_files(prepared: &Prepared, log: &mut Log) -> bool {
+    for (kind, file) in &prepared.files {
+        if file.sync_all().is_err() {
+            log.warning(format!("trouble fsyncing {}", kind.name(prepared.message)));
+            return false;
+        }
+    }
+    true
+}
+
+fn sync_directory(path: &std::path::Path, log: &mut Log) -> io::Result<()> {
+    let synced = file::sync_directory(path);
+    if synced.is_err() {
+        log.warning(format!("trouble fsyncing {}", path.display()));
+    }
+    synced
+}

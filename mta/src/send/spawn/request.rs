@@ -1,0 +1,153 @@
+//! What qmail-send asks of a spawner: slot byte, message file NUL, sender NUL, recipient NUL.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// Longest name of a message file, with its NUL.
+const NAME_LIMIT: usize = 100;
+/// Longest string that is kept; addresses in the queue are shorter. A longer request is never valid.
+const STRING_LIMIT: usize = 8192;
+
+/// One delivery to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// qmail-send's name for the delivery.
+    pub slot: u8,
+    /// The message's file, relative to `queue/mess`.
+    message_file: Vec<u8>,
+    /// Envelope sender.
+    pub sender: Vec<u8>,
+    /// Recipient, as rewritten by qmail-send.
+    pub recipient: Vec<u8>,
+}
+
+impl Request {
+    /// Refuses what is no message or no address, with the report that says so.
+    pub fn check(&self) -> Result<(), &'static [u8]> {
+        let name = self.message_file.as_slice();
+        if name.first() == Some(&b'/') || !name.iter().all(|byte| byte.is_ascii_digit() || *byte == b'/') {
+            return Err(b"DInternal error: messid has nonnumerics. (#5.3.5)\n");
+        }
+        if name.len() >= NAME_LIMIT {
+            return Err(b"DInternal error: messid too long. (#5.3.5)\n");
+        }
+        if name.is_empty() {
+            return Err(b"DInternal error: messid too short. (#5.3.5)\n");
+        }
+        if self.sender.len() >= STRING_LIMIT || self.recipient.len() >= STRING_LIMIT {
+            return Err(b"DSorry, that address is too long. (#5.1.3)\n");
+        }
+        if !self.recipient.contains(&b'@') {
+            return Err(b"DSorry, address must include host name. (#5.1.3)\n");
+        }
+        if self.local_part().is_empty() {
+            return Err(b"DSorry, address must include a user name. (#5.1.3)\n");
+        }
+        Ok(())
+    }
+
+    /// The message's file.
+    pub fn message_file(&self) -> &OsStr {
+        OsStr::from_bytes(&self.message_file)
+    }
+
+    /// What stands before the last `@` of the recipient.
+    pub fn local_part(&self) -> &[u8] {
+        crate::send::route::local_part(&self.recipient)
+    }
+
+    /// What follows the last `@` of the recipient.
+    pub fn host(&self) -> &[u8] {
+        crate::send::route::host(&self.recipient)
+    }
+}
+
+/// Takes requests out of a stream, whatever the pieces that it comes in.
+#[derive(Debug, Default)]
+pub struct RequestDecoder {
+    state: State,
+    request: Request,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Slot,
+    MessageFile,
+    Sender,
+    Recipient,
+}
+
+impl RequestDecoder {
+    /// Takes the next piece; the requests that it completes.
+    pub fn push(&mut self, piece: &[u8]) -> Vec<Request> {
+        piece.iter().filter_map(|byte| self.step(*byte)).collect()
+    }
+
+    fn step(&mut self, byte: u8) -> Option<Request> {
+        let string = match self.state {
+            State::Slot => {
+                self.request = Request { slot: byte, ..Request::default() };
+                self.state = State::MessageFile;
+                return None;
+            }
+            State::MessageFile => &mut self.request.message_file,
+            State::Sender => &mut self.request.sender,
+            State::Recipient => &mut self.request.recipient,
+        };
+        if byte != 0 {
+            if string.len() < STRING_LIMIT {
+                string.push(byte);
+            }
+            return None;
+        }
+        self.state = match self.state {
+            State::Slot | State::MessageFile => State::Sender,
+            State::Sender => State::Recipient,
+            State::Recipient => State::Slot,
+        };
+        (self.state == State::Slot).then(|| std::mem::take(&mut self.request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(stream: &[u8]) -> Vec<Request> {
+        let mut decoder = RequestDecoder::default();
+        stream.iter().flat_map(|byte| decoder.push(&[*byte])).collect()
+    }
+
+    #[test]
+    fn requests_are_read_whatever_the_pieces_and_slot_0_is_a_slot() {
+        let stream = b"\x0022/10086258\0tbob@mx.example.org\0r0@remote.example\0\x01half";
+        let requests = decode(stream);
+        assert_eq!(requests, RequestDecoder::default().push(stream));
+        let [request] = requests.as_slice() else { panic!("one complete request") };
+        assert_eq!((request.slot, request.message_file.as_slice()), (0, &b"22/10086258"[..]));
+        assert_eq!((request.local_part(), request.host()), (&b"r0"[..], &b"remote.example"[..]));
+        assert_eq!(request.check(), Ok(()));
+    }
+
+    #[test]
+    fn names_that_are_no_message_and_addresses_that_are_none_are_refused() {
+        let refusal = |stream: &[u8]| decode(stream).first().unwrap().check().unwrap_err();
+        assert!(
+            refusal(b"\x01../../etc/passwd\0s\0r@h\0")
+                .starts_with(b"DInternal error: messid has nonnumerics")
+        );
+        assert!(refusal(b"\x01/1\0s\0r@h\0").starts_with(b"DInternal error: messid has nonnumerics"));
+        assert!(refusal(b"\x01\0s\0r@h\0").starts_with(b"DInternal error: messid too short"));
+        let long = [b"\x01", vec![b'1'; 100].as_slice(), b"\0s\0r@h\0"].concat();
+        assert!(refusal(&long).starts_with(b"DInternal error: messid too long"));
+        assert!(refusal(b"\x011/1\0s\0nohost\0").starts_with(b"DSorry, address must include host name"));
+    }
+
+    /// B5
+    #[test]
+    fn b5_an_address_without_local_part_is_a_failure_not_a_delivery() {
+        let requests = decode(b"\x011/1\0s\0@host\0");
+        assert_eq!(requests[0].check(), Err(&b"DSorry, address must include a user name. (#5.1.3)\n"[..]));
+    }
+}

@@ -1,0 +1,4 @@
+//! `svok`: see svok(8).
+fn main() -> std::process::ExitCode {
+    unix::program::run("svok", supervise::svok::main)
+}

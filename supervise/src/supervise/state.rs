@@ -1,0 +1,473 @@
+//! What supervise does about each thing that can happen: a table without clocks, files or processes.
+
+use super::command::Command;
+use std::time::Duration;
+use unix::process::Pid;
+use unix::signal::Signal;
+
+/// Two starts of a service are at least this far apart, so that one that fails at once does not eat the machine.
+pub const BETWEEN_STARTS: Duration = Duration::from_secs(1);
+/// How long a system that could make no new process is left alone.
+pub const AFTER_FAILED_FORK: Duration = Duration::from_secs(60);
+
+/// What the administrator wants of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Running; started again whenever it ends.
+    Up,
+    /// Not running.
+    Down,
+    /// To run until it ends, and no more.
+    Once,
+}
+
+/// What the service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// There is no process, and none is due.
+    Down,
+    /// There is no process; one is started as soon as that is allowed.
+    Due,
+    /// The process runs. `paused` is what supervise was told, not what the kernel knows.
+    Up {
+        /// Its number.
+        pid: Pid,
+        /// Whether it was told to stop and not yet to go on.
+        paused: bool,
+    },
+}
+
+/// Whether a start is allowed now. Both kinds of closed gate end with the timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// The last start is too recent.
+    AfterStart,
+    /// The last fork failed.
+    AfterFailedFork,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// supervise is ready to start the service for the first time.
+    Begin,
+    /// A command came.
+    Command(Command),
+    /// The start that was asked for made this process.
+    Started(Pid),
+    /// The start that was asked for made no process.
+    ForkFailed,
+    /// The process of the service ended.
+    Died,
+    /// The timer that was asked for ran out.
+    TimerExpired,
+}
+
+/// What is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start the service, and report [`Event::Started`] or [`Event::ForkFailed`].
+    Start,
+    /// Send its process a signal.
+    Signal(Signal),
+    /// Report [`Event::TimerExpired`] after this time. A timer that was set before is forgotten.
+    SetTimer(Duration),
+    /// End supervise.
+    Exit,
+}
+
+/// Everything that supervise knows about its service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// What is wanted.
+    pub want: Want,
+    /// What is.
+    pub service: Service,
+    /// What `svstat` calls normal, where the status file says so.
+    pub normally_up: bool,
+    exiting: bool,
+    gate: Gate,
+}
+
+impl State {
+    /// Before the first start. `exiting` makes supervise end together with the first process.
+    pub fn new(want: Want, normally_up: bool, exiting: bool) -> State {
+        State { want, service: Service::Down, normally_up, exiting, gate: Gate::Open }
+    }
+
+    /// The process of the service, if there is one.
+    pub fn pid(&self) -> Option<Pid> {
+        match self.service {
+            Service::Up { pid, .. } => Some(pid),
+            Service::Down | Service::Due => None,
+        }
+    }
+
+    /// The table.
+    pub fn step(&mut self, event: Event) -> Vec<Action> {
+        match event {
+            Event::Begin if self.want == Want::Down => self.go_on(),
+            Event::Begin => self.bring_up(),
+            Event::Command(command) => self.obey(command),
+            Event::Started(pid) => {
+                self.service = Service::Up { pid, paused: false };
+                self.gate = Gate::AfterStart;
+                vec![Action::SetTimer(BETWEEN_STARTS)]
+            }
+            Event::ForkFailed => {
+                self.gate = Gate::AfterFailedFork;
+                vec![Action::SetTimer(AFTER_FAILED_FORK)]
+            }
+            Event::Died => {
+                let again = self.want == Want::Up && !self.exiting;
+                self.service = if again { Service::Due } else { Service::Down };
+                self.go_on()
+            }
+            Event::TimerExpired => {
+                self.gate = Gate::Open;
+                self.go_on()
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) -> Vec<Action> {
+        match command {
+            Command::Up => {
+                self.want = Want::Up;
+                self.bring_up()
+            }
+            Command::Once => {
+                self.want = Want::Once;
+                self.bring_up()
+            }
+            Command::Down => {
+                self.want = Want::Down;
+                self.bring_down()
+            }
+            Command::Exit => {
+                self.exiting = true;
+                self.go_on()
+            }
+            Command::Pause => self.pause(true, Signal::SIGSTOP),
+            Command::Continue => self.pause(false, Signal::SIGCONT),
+            Command::Signal(signal) => self.pid().map(|_| Action::Signal(signal)).into_iter().collect(),
+            Command::Normally { up } => {
+                self.normally_up = up;
+                Vec::new()
+            }
+        }
+    }
+
+    /// A process that runs is left alone. The administrator need not wait for the minute after a failed fork.
+    fn bring_up(&mut self) -> Vec<Action> {
+        if self.pid().is_some() {
+            return Vec::new();
+        }
+        self.service = Service::Due;
+        if self.gate == Gate::AfterFailedFork {
+            self.gate = Gate::Open;
+        }
+        self.go_on()
+    }
+
+    /// A stopped process would not see TERM before it goes on.
+    fn bring_down(&mut self) -> Vec<Action> {
+        match &mut self.service {
+            Service::Up { paused, .. } => {
+                *paused = false;
+                vec![Action::Signal(Signal::SIGTERM), Action::Signal(Signal::SIGCONT)]
+            }
+            Service::Down | Service::Due => {
+                self.service = Service::Down;
+                self.go_on()
+            }
+        }
+    }
+
+    fn pause(&mut self, pause: bool, signal: Signal) -> Vec<Action> {
+        match &mut self.service {
+            Service::Up { paused, .. } => {
+                *paused = pause;
+                vec![Action::Signal(signal)]
+            }
+            Service::Down | Service::Due => Vec::new(),
+        }
+    }
+
+    /// What follows from the state alone. A start that is due within the second comes before an exit, so that
+    /// `svc -ux` runs the service once more; one that waits for a system without processes does not.
+    fn go_on(&self) -> Vec<Action> {
+        match (self.service, self.gate) {
+            (Service::Up { .. }, _) | (Service::Due, Gate::AfterStart) => Vec::new(),
+            (Service::Due, Gate::Open) => vec![Action::Start],
+            (Service::Due | Service::Down, _) if self.exiting => vec![Action::Exit],
+            (Service::Due | Service::Down, _) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::LETTERS;
+    use super::*;
+    use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
+
+    const TERM_THEN_CONTINUE: [Action; 2] =
+        [Action::Signal(Signal::SIGTERM), Action::Signal(Signal::SIGCONT)];
+
+    fn wanting(want: Want) -> State {
+        State::new(want, true, false)
+    }
+
+    fn pid() -> Pid {
+        Pid::from_raw(70)
+    }
+
+    fn up(paused: bool) -> Service {
+        Service::Up { pid: pid(), paused }
+    }
+
+    /// A service that has run for longer than a second.
+    fn running(want: Want) -> State {
+        let mut state = wanting(Want::Up);
+        assert_eq!(state.step(Event::Begin), [Action::Start]);
+        assert_eq!(state.step(Event::Started(pid())), [Action::SetTimer(BETWEEN_STARTS)]);
+        assert_eq!(state.step(Event::TimerExpired), []);
+        state.want = want;
+        state
+    }
+
+    /// One whose first process died within its first second.
+    fn waiting() -> State {
+        let mut state = wanting(Want::Up);
+        state.step(Event::Begin);
+        state.step(Event::Started(pid()));
+        assert_eq!(state.step(Event::Died), []);
+        state
+    }
+
+    fn without_processes() -> State {
+        let mut state = wanting(Want::Up);
+        state.step(Event::Begin);
+        assert_eq!(state.step(Event::ForkFailed), [Action::SetTimer(AFTER_FAILED_FORK)]);
+        state
+    }
+
+    fn send(state: &mut State, letters: &str) -> Vec<Action> {
+        letters
+            .bytes()
+            .filter_map(Command::decode)
+            .flat_map(|command| state.step(Event::Command(command)))
+            .collect()
+    }
+
+    #[test]
+    fn the_first_start_is_immediate_unless_down_is_wanted() {
+        assert_eq!(wanting(Want::Up).step(Event::Begin), [Action::Start]);
+        assert_eq!(wanting(Want::Once).step(Event::Begin), [Action::Start]);
+        assert_eq!(wanting(Want::Down).step(Event::Begin), []);
+    }
+
+    #[test]
+    fn asked_to_exit_from_the_start_it_runs_the_service_first() {
+        let mut state = State::new(Want::Up, true, true);
+        assert_eq!(state.step(Event::Begin), [Action::Start]);
+        state.step(Event::Started(pid()));
+        assert_eq!(state.step(Event::Died), [Action::Exit]);
+        assert_eq!(State::new(Want::Down, true, true).step(Event::Begin), [Action::Exit]);
+    }
+
+    #[test]
+    fn a_service_that_ran_for_a_while_is_started_again_at_once() {
+        assert_eq!(running(Want::Up).step(Event::Died), [Action::Start]);
+    }
+
+    #[test]
+    fn a_service_that_fails_at_once_is_started_again_a_second_after_its_start() {
+        let mut state = waiting();
+        assert_eq!(state.service, Service::Due);
+        assert_eq!(send(&mut state, "u"), []);
+        assert_eq!(state.step(Event::TimerExpired), [Action::Start]);
+    }
+
+    #[test]
+    fn once_means_that_it_is_not_started_again() {
+        let mut state = running(Want::Up);
+        assert_eq!(send(&mut state, "o"), []);
+        assert_eq!(state.step(Event::Died), []);
+        assert_eq!(state.service, Service::Down);
+        assert_eq!(send(&mut state, "o"), [Action::Start]);
+    }
+
+    #[test]
+    fn once_asked_for_in_the_wait_gives_one_start() {
+        let mut state = waiting();
+        assert_eq!(send(&mut state, "o"), []);
+        assert_eq!(state.step(Event::TimerExpired), [Action::Start]);
+        state.step(Event::Started(pid()));
+        assert_eq!(state.step(Event::Died), []);
+        assert_eq!(state.step(Event::TimerExpired), []);
+    }
+
+    #[test]
+    fn down_ends_the_process_and_takes_back_a_start_that_is_due() {
+        let mut state = running(Want::Up);
+        assert_eq!(send(&mut state, "d"), TERM_THEN_CONTINUE);
+        assert_eq!(state.step(Event::Died), []);
+        let mut state = waiting();
+        assert_eq!(send(&mut state, "d"), []);
+        assert_eq!(state.step(Event::TimerExpired), []);
+        assert_eq!(state.service, Service::Down);
+    }
+
+    #[test]
+    fn a_signal_goes_to_a_process_and_to_nothing_else() {
+        let letters = "ahikt";
+        let signals = [Signal::SIGALRM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGKILL, Signal::SIGTERM];
+        assert_eq!(send(&mut running(Want::Up), letters), signals.map(Action::Signal));
+        assert_eq!(send(&mut waiting(), letters), []);
+        assert_eq!(send(&mut wanting(Want::Down), letters), []);
+    }
+
+    #[test]
+    fn t_k_u_in_one_breath_start_no_second_process() {
+        let mut state = running(Want::Up);
+        let signals = [Action::Signal(Signal::SIGTERM), Action::Signal(Signal::SIGKILL)];
+        assert_eq!(send(&mut state, "tku"), signals);
+        assert_eq!(state.service, up(false));
+        assert_eq!(state.step(Event::Died), [Action::Start]);
+    }
+
+    #[test]
+    fn a_death_between_t_and_k_saves_the_next_process_from_nothing_but_k() {
+        let mut state = running(Want::Up);
+        send(&mut state, "t");
+        assert_eq!(state.step(Event::Died), [Action::Start]);
+        state.step(Event::Started(Pid::from_raw(71)));
+        assert_eq!(send(&mut state, "k"), [Action::Signal(Signal::SIGKILL)]);
+        assert_eq!(state.step(Event::Died), []);
+        assert_eq!(send(&mut state, "u"), []);
+        assert_eq!(state.step(Event::TimerExpired), [Action::Start]);
+    }
+
+    #[test]
+    fn pause_lasts_until_continue_down_or_a_new_process() {
+        let mut state = running(Want::Up);
+        assert_eq!(send(&mut state, "p"), [Action::Signal(Signal::SIGSTOP)]);
+        assert_eq!(state.service, up(true));
+        assert_eq!(send(&mut state, "c"), [Action::Signal(Signal::SIGCONT)]);
+        assert_eq!(state.service, up(false));
+
+        send(&mut state, "pd");
+        assert_eq!(state.service, up(false));
+
+        send(&mut state, "up");
+        assert_eq!(state.service, up(true));
+        state.step(Event::Died);
+        state.step(Event::Started(pid()));
+        assert_eq!(state.service, up(false));
+    }
+
+    #[test]
+    fn a_service_without_a_process_cannot_be_paused() {
+        let mut state = waiting();
+        assert_eq!(send(&mut state, "pc"), []);
+        assert_eq!(state.service, Service::Due);
+    }
+
+    #[test]
+    fn exit_waits_for_the_process_and_comes_before_a_restart() {
+        let mut state = running(Want::Up);
+        assert_eq!(send(&mut state, "x"), []);
+        assert_eq!(state.step(Event::Died), [Action::Exit]);
+        assert_eq!(send(&mut wanting(Want::Down), "x"), [Action::Exit]);
+        assert_eq!(send(&mut running(Want::Up), "dx"), TERM_THEN_CONTINUE);
+    }
+
+    #[test]
+    fn up_and_exit_in_the_wait_run_the_service_once_more() {
+        let mut state = waiting();
+        assert_eq!(send(&mut state, "ux"), []);
+        assert_eq!(state.step(Event::TimerExpired), [Action::Start]);
+        state.step(Event::Started(pid()));
+        assert_eq!(state.step(Event::Died), [Action::Exit]);
+        assert_eq!(send(&mut waiting(), "dx"), [Action::Exit]);
+    }
+
+    #[test]
+    fn normally_up_and_down_change_the_status_alone() {
+        let mut state = running(Want::Up);
+        assert_eq!(send(&mut state, "s"), []);
+        assert!(!state.normally_up);
+        assert_eq!(send(&mut state, "r"), []);
+        assert_eq!(state, running(Want::Up));
+    }
+
+    #[test]
+    fn r4_a_failed_fork_is_tried_again_by_timer_or_at_once_for_u() {
+        assert_eq!(without_processes().step(Event::TimerExpired), [Action::Start]);
+        assert_eq!(send(&mut without_processes(), "u"), [Action::Start]);
+        assert_eq!(send(&mut without_processes(), "o"), [Action::Start]);
+    }
+
+    #[test]
+    fn r4_after_a_failed_fork_down_and_exit_are_obeyed_at_once() {
+        let mut state = without_processes();
+        assert_eq!(send(&mut state, "d"), []);
+        assert_eq!(state.step(Event::TimerExpired), []);
+        assert_eq!(send(&mut without_processes(), "x"), [Action::Exit]);
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        let command = prop::sample::select(LETTERS.as_bytes())
+            .prop_filter_map("a command", |byte| Command::decode(byte).map(Event::Command));
+        prop_oneof![6 => command, 2 => proptest::strategy::Just(Event::Died),
+            2 => proptest::strategy::Just(Event::TimerExpired)]
+    }
+
+    proptest! {
+        /// Whatever happens: never two processes, no signal without a process, no two processes without an
+        /// expired timer between their starts, and no exit that leaves a process behind.
+        #[test]
+        fn one_process_at_most(events in prop::collection::vec((event(), any::<bool>()), 0..60)) {
+            let mut state = wanting(Want::Up);
+            let mut timer_runs = false;
+            let mut started_lately = false;
+            let mut queue = vec![(Event::Begin, true)];
+            queue.extend(events);
+            for (event, fork_works) in queue {
+                let impossible = match event {
+                    Event::Died => state.pid().is_none(),
+                    Event::TimerExpired => !timer_runs,
+                    _ => false,
+                };
+                if impossible {
+                    continue;
+                }
+                if event == Event::TimerExpired {
+                    timer_runs = false;
+                    started_lately = false;
+                }
+                for action in state.step(event) {
+                    match action {
+                        Action::Start => {
+                            assert_eq!(state.service, Service::Due);
+                            assert!(!started_lately);
+                            started_lately = fork_works;
+                            let result = if fork_works { Event::Started(pid()) } else { Event::ForkFailed };
+                            assert!(matches!(state.step(result).as_slice(), [Action::SetTimer(_)]));
+                            timer_runs = true;
+                        }
+                        Action::Signal(_) => assert!(state.pid().is_some()),
+                        Action::SetTimer(_) => unreachable!("only a start sets the timer"),
+                        Action::Exit => {
+                            assert_eq!(state.pid(), None);
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `tcprules` compiles access rules into the database that `tcpserver -x` reads.
+//!
+//! Called  `tcprules rules.cdb rules.tmp`, the second being a name in the same directory.
+//! Reads    fd 0: rules, one a line.      Writes  rules.tmp, which then becomes rules.cdb.
+//! Runs as  whoever may write the database.   Trusts  nobody.
+//! Exits    0 the new rules are on disk · 100 a line is wrong · 111 trouble with a file; rules.cdb is as it was.
+//! Manual   tcprules(8).    Next in the flow: rules::lookup, in tcpserver.
+
+use crate::rules::syntax::{self, Line, Malformed};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use unix::cdb::Builder;
+use unix::failure::Failure;
+use unix::program::{Exit, Invocation};
+use unix::{descriptor, file};
+
+/// Runs the program.
+pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
+    let [database, temporary, ..] = invocation.arguments.as_slice() else {
+        return Err(Failure::usage("tcprules rules.cdb rules.tmp"));
+    };
+    if database == temporary {
+        return Err(Failure::permanent([&b"the temporary file is the database: "[..], database].concat()));
+    }
+    let mut rules = Vec::new();
+    descriptor::input()
+        .read_to_end(&mut rules)
+        .map_err(|error| Failure::temporary("unable to read input").because(&error))?;
+    let compiled = compile(&rules, |number, line| {
+        invocation.warn([&b"no colon, so no rule: "[..], &printable(line), &place(number)].concat());
+    });
+    let bytes = compiled.map_err(|trouble| match trouble {
+        Trouble::Malformed { number, line } => {
+            let line = printable(&line);
+            Failure::permanent([&b"unable to parse this line: "[..], &line, &place(number)].concat())
+        }
+        Trouble::TooBig(error) => about("unable to write to ", temporary).because(&error),
+    })?;
+    install(database, temporary, &bytes)?;
+    Ok(Exit::SUCCESS)
+}
+
+fn place(number: usize) -> Vec<u8> {
+    format!(" (line {number} of standard input)").into_bytes()
+}
+
+/// The line as it may be shown: one line, and nothing that a terminal obeys.
+fn printable(line: &[u8]) -> Vec<u8> {
+    line.iter().map(|byte| if matches!(byte, b' '..=b'~') { *byte } else { b'?' }).collect()
+}
+
+fn about(what: &str, name: &[u8]) -> Failure {
+    Failure::temporary([what.as_bytes(), name].concat())
+}
+
+/// Why rules have no compiled form.
+#[derive(Debug)]
+enum Trouble {
+    /// This line, counted from 1, is not a rule.
+    Malformed { number: usize, line: Vec<u8> },
+    /// The database would not fit its format.
+    TooBig(io::Error),
+}
+
+/// The database for a text of rules. `ignored` is told of lines that look like something and mean nothing.
+fn compile(rules: &[u8], mut ignored: impl FnMut(usize, &[u8])) -> Result<Vec<u8>, Trouble> {
+    let mut database = Builder::new();
+    for (line, number) in rules.split(|byte| *byte == b'\n').zip(1..) {
+        let line = syntax::trim_end(line);
+        match syntax::parse(line) {
+            Ok(Line::Blank) => {}
+            Ok(Line::WithoutColon) => ignored(number, line),
+            Ok(Line::Rule(rule)) => {
+                rule.each_key(|key| database.add(key, &rule.data)).map_err(Trouble::TooBig)?;
+            }
+            Err(Malformed) => return Err(Trouble::Malformed { number, line: line.to_vec() }),
+        }
+    }
+    database.finish().map_err(Trouble::TooBig)
+}
+
+/// Puts the bytes in place of the database. After a crash at any point it is the old one or the new one.
+fn install(database: &[u8], temporary: &[u8], bytes: &[u8]) -> Result<(), Failure> {
+    let path = Path::new(OsStr::from_bytes(database));
+    let aside = Path::new(OsStr::from_bytes(temporary));
+    let installed = write_aside(aside, temporary, bytes).and_then(|()| {
+        fs::rename(aside, path).map_err(|error| {
+            let what = [&b"unable to move "[..], temporary, b" to ", database].concat();
+            Failure::temporary(what).because(&error)
+        })
+    });
+    if installed.is_err() {
+        let _ = fs::remove_file(aside);
+    }
+    installed?;
+    // Before this, a power cut may bring the old rules back; after it, not.
+    file::sync_directory(path.parent().unwrap_or(Path::new(".")))
+        .map_err(|error| about("unable to sync the directory of ", database).because(&error))
+}
+
+fn write_aside(path: &Path, name: &[u8], bytes: &[u8]) -> Result<(), Failure> {
+    // What an earlier run left is removed, not written into: the name may be a link to something else.
+    let removed = match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    let mut file = removed
+        .and_then(|()| file::create_new(path, 0o644))
+        .map_err(|error| about("unable to create ", name).because(&error))?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(|error| about("unable to write to ", name).because(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_is_wrong_is_named_by_its_number() {
+        let trouble = compile(b"# rules\n1.2.3.4:deny\n\n1.2.3.5:denyx  \n", |_, _| ()).unwrap_err();
+        assert!(matches!(trouble, Trouble::Malformed { number: 4, line } if line == b"1.2.3.5:denyx"));
+    }
+
+    #[test]
+    fn lines_without_a_colon_are_reported_and_change_nothing() {
+        let mut seen = Vec::new();
+        let bytes = compile(b"1.2.3.4:deny\n1.2.3.5\n", |number, line| seen.push((number, line.to_vec())));
+        assert_eq!(seen, [(2, b"1.2.3.5".to_vec())]);
+        assert_eq!(bytes.unwrap(), compile(b"1.2.3.4:deny", |_, _| ()).unwrap());
+    }
+}

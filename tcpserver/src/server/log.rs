@@ -1,0 +1,150 @@
+//! The log lines of `tcpserver`. Analysers of logs know them: each wording stands here, and stays.
+//!
+//! ```text
+//! tcpserver: status: 1/40
+//! tcpserver: pid 5013 from 192.0.2.1
+//! tcpserver: ok 5013 mx.example.org:192.0.2.9:25 client.example:192.0.2.1:info:53479
+//! tcpserver: deny 5014 mx.example.org:192.0.2.9:25 :2001:db8::5::40022
+//! tcpserver: end 5013 status 256
+//! ```
+//!
+//! What others chose (names, ident) is shown so that it cannot break a line or a field: one line of input never
+//! makes a second line of log. Addresses are shown as they are, so IPv6 ones have their colons.
+
+use super::limits::Slots;
+use super::options::Verbosity;
+use crate::environment::{End, Facts};
+use std::io;
+use std::net::IpAddr;
+use unix::descriptor;
+use unix::failure;
+use unix::process::{Ended, Pid};
+
+/// Whether a connection is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Ok,
+    Deny,
+}
+
+/// Standard error, as much of it as is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Log {
+    verbosity: Verbosity,
+}
+
+impl Log {
+    pub fn new(verbosity: Verbosity) -> Log {
+        Log { verbosity }
+    }
+
+    /// How many children there are.
+    pub fn status(&self, slots: &Slots) {
+        self.detail(|| {
+            let (used, limit) = slots.numbers();
+            format!("status: {used}/{limit}").into_bytes()
+        });
+    }
+
+    /// A connection has a child.
+    pub fn started(&self, pid: Pid, peer: IpAddr) {
+        self.detail(|| format!("pid {pid} from {peer}").into_bytes());
+    }
+
+    /// Everything is known about a connection, and it is served or not.
+    pub fn judged(&self, pid: Pid, verdict: Verdict, facts: &Facts) {
+        self.detail(|| judged(pid, verdict, facts));
+    }
+
+    /// A child ended.
+    pub fn ended(&self, pid: Pid, ended: Ended) {
+        self.detail(|| format!("end {pid} status {}", ended.wait_status()).into_bytes());
+    }
+
+    /// A connection is closed without being served.
+    pub fn dropping(&self, why: &[u8]) {
+        self.line(|| [b"warning: dropping connection, ", why].concat());
+    }
+
+    /// Something failed that is tried again.
+    pub fn warning(&self, what: &str, error: &io::Error) {
+        self.line(|| [&b"warning: "[..], &failure::because(what, error)].concat());
+    }
+
+    fn detail(&self, text: impl FnOnce() -> Vec<u8>) {
+        if self.verbosity == Verbosity::All {
+            self.line(text);
+        }
+    }
+
+    fn line(&self, text: impl FnOnce() -> Vec<u8>) {
+        if self.verbosity != Verbosity::Silent {
+            descriptor::write_error_line(&[b"tcpserver: ", &text()]);
+        }
+    }
+}
+
+fn judged(pid: Pid, verdict: Verdict, facts: &Facts) -> Vec<u8> {
+    let verdict = match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Deny => "deny",
+    };
+    let End { address: local, host: local_host } = &facts.local;
+    let End { address: remote, host: remote_host } = &facts.remote;
+    [
+        format!("{verdict} {pid} ").as_bytes(),
+        &field(local_host.as_deref()),
+        format!(":{}:{} ", local.ip(), local.port()).as_bytes(),
+        &field(remote_host.as_deref()),
+        format!(":{}:", remote.ip()).as_bytes(),
+        &field(facts.info.as_deref()),
+        format!(":{}", remote.port()).as_bytes(),
+    ]
+    .concat()
+}
+
+/// A value that others chose, as it may stand between colons.
+fn field(value: Option<&[u8]>) -> Vec<u8> {
+    let value = value.unwrap_or_default();
+    let shown = value.iter().take(FIELD_LIMIT).map(|byte| match byte {
+        b'%' | b':' => b'?',
+        b'!'..=b'~' => *byte,
+        _ => b'?',
+    });
+    let mut field: Vec<u8> = shown.collect();
+    if value.len() > FIELD_LIMIT {
+        field.extend_from_slice(b"...");
+    }
+    field
+}
+
+/// How many bytes of a name or ident are shown.
+const FIELD_LIMIT: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(value: &[u8]) -> String {
+        String::from_utf8(field(Some(value))).unwrap()
+    }
+
+    #[test]
+    fn fields_cannot_break_the_line_or_another_field() {
+        assert_eq!(shown(b"a b:c%d\n\x7f\xff~!"), "a?b?c?d???~!");
+        assert_eq!(shown(&[b'a'; 100]), "a".repeat(100));
+        assert_eq!(shown(&[b'a'; 101]), "a".repeat(100) + "...");
+        assert_eq!(field(None), b"");
+    }
+
+    #[test]
+    fn a_verdict_shows_both_ends() {
+        let facts = Facts {
+            local: End { address: "192.0.2.9:25".parse().unwrap(), host: Some(b"mx.example".to_vec()) },
+            remote: End { address: "[2001:db8::5]:40022".parse().unwrap(), host: None },
+            info: Some(b"joe".to_vec()),
+        };
+        let line = judged(Pid::from_raw(7), Verdict::Deny, &facts);
+        assert_eq!(line, b"deny 7 mx.example:192.0.2.9:25 :2001:db8::5:joe:40022");
+    }
+}

@@ -1,0 +1,173 @@
+//! `tcpserver` accepts TCP connections and runs a program for each.
+//!
+//! Called   `tcpserver [options] host port program [argument ...]`; host `0` is every address, IPv6 and IPv4.
+//! Reads    the rules database, for each connection anew.      Writes  fd 2: its log; fd 1: the port, with -1.
+//! Runs as  root until the port is open, then as -u and -g say.   Trusts  nobody who connects.
+//! Exits    0 after SIGTERM, with its children left running · 100 called wrongly · 111 no port to listen on.
+//! Manual   tcpserver(8).    Next in the flow: server::connection, one process for each connection.
+//!
+//! This process stays small, because each connection copies it: what is only needed for one connection
+//! (name lookups, rules, ident) happens in the child, where it can fail and wait without harm to others.
+
+mod connection;
+mod limits;
+mod listener;
+mod log;
+mod options;
+mod services;
+
+use limits::{Backoff, Slots};
+use log::Log;
+use options::{Options, Verbosity};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use unix::failure::Failure;
+use unix::poll::{self, Interest};
+use unix::program::{Exit, Invocation};
+use unix::signal::{self, Signal, Signals};
+use unix::{account, descriptor, process};
+
+/// Runs the program.
+pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
+    let (verbosity, options) = options::read(invocation)?;
+    let served = options.and_then(|options| start(&options)?.run());
+    served.map_err(|failure| match verbosity {
+        Verbosity::Silent => Failure::silent(failure.exit()),
+        Verbosity::Errors | Verbosity::All => failure,
+    })
+}
+
+/// Everything that can fail for good comes first: the port, the signals, the identity.
+fn start(options: &Options) -> Result<Server<'_>, Failure> {
+    let port = services::port(&options.port)?;
+    let address = listener::address(&options.host, port)?;
+    let signals = Signals::catch(&[Signal::SIGCHLD, Signal::SIGTERM])
+        .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
+    signal::ignore(Signal::SIGPIPE);
+    signal::unblock_all();
+    let listener = listener::open(address, options.backlog)?;
+    drop_privileges(options)?;
+    if options.print_port {
+        print_port(&listener)?;
+    }
+    // From here on a connection gets number 0, and then 1, without a copy; and whoever waits for our output ends.
+    descriptor::close_numbers([0, 1]);
+    let log = Log::new(options.verbosity);
+    Ok(Server {
+        options,
+        listener,
+        signals,
+        log,
+        slots: Slots::new(options.limit),
+        backoff: Backoff::default(),
+    })
+}
+
+fn drop_privileges(options: &Options) -> Result<(), Failure> {
+    if options.gid != 0 {
+        account::set_groups(options.gid, &[options.gid])
+            .map_err(|error| Failure::temporary("unable to set gid").because(&error))?;
+    }
+    if options.uid != 0 {
+        account::set_user(options.uid)
+            .map_err(|error| Failure::temporary("unable to set uid").because(&error))?;
+    }
+    Ok(())
+}
+
+fn print_port(listener: &TcpListener) -> Result<(), Failure> {
+    let local = listener.local_addr();
+    let local = local.map_err(|error| Failure::temporary("unable to get local address").because(&error))?;
+    // Nobody may be left to read it, which is no reason not to serve.
+    let _ = descriptor::output().write_all(format!("{}\n", local.port()).as_bytes());
+    Ok(())
+}
+
+struct Server<'a> {
+    options: &'a Options,
+    listener: TcpListener,
+    signals: Signals,
+    log: Log,
+    slots: Slots,
+    backoff: Backoff,
+}
+
+/// What accepting came to.
+enum Accepted {
+    Connection(TcpStream, SocketAddr),
+    Nobody,
+    Failed(io::Error),
+}
+
+impl Server<'_> {
+    fn run(mut self) -> Result<Exit, Failure> {
+        self.log.status(&self.slots);
+        loop {
+            if self.signals.take(Signal::SIGTERM) {
+                return Ok(Exit::SUCCESS);
+            }
+            if self.signals.take(Signal::SIGCHLD) {
+                self.reap();
+            }
+            let pause = self.backoff.pause(Instant::now());
+            if self.slots.are_full() || pause.is_some() {
+                self.wait(false, pause);
+                continue;
+            }
+            match self.accept() {
+                Accepted::Connection(stream, peer) => self.serve(stream, peer),
+                Accepted::Nobody => self.wait(true, None),
+                Accepted::Failed(error) => {
+                    if self.backoff.failed(Instant::now()) {
+                        self.log.warning("unable to accept", &error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a signal, for a connection if asked to, or for some time.
+    fn wait(&self, for_connection: bool, limit: Option<Duration>) {
+        let mut descriptors = vec![(self.signals.as_fd(), Interest::Read)];
+        if for_connection {
+            descriptors.push((self.listener.as_fd(), Interest::Read));
+        }
+        // An error of poll (memory) is taken for "all ready": whoever looks finds out.
+        let ready = poll::wait(&descriptors, limit).unwrap_or_default();
+        if ready.first().copied().unwrap_or(true) {
+            self.signals.drain();
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Some((pid, ended)) = process::reap_any() {
+            self.slots.give_back();
+            self.log.ended(pid, ended);
+            self.log.status(&self.slots);
+        }
+    }
+
+    fn accept(&mut self) -> Accepted {
+        match self.listener.accept() {
+            Ok((stream, peer)) => {
+                self.backoff.succeeded();
+                Accepted::Connection(stream, peer)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::Nobody,
+            Err(error) => Accepted::Failed(error),
+        }
+    }
+
+    fn serve(&mut self, stream: TcpStream, peer: SocketAddr) {
+        self.slots.take();
+        self.log.status(&self.slots);
+        let (options, log) = (self.options, self.log);
+        if let Err(error) = process::fork(move || connection::serve(options, log, stream, peer)) {
+            log.dropping(&unix::failure::because("unable to fork", &error));
+            self.slots.give_back();
+            self.log.status(&self.slots);
+        }
+    }
+}
