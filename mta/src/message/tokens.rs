@@ -1,6 +1,6 @@
 //! The words and marks that an address field consists of (RFC 822 §3.3, as qmail-header(5) reads it).
 //!
-//! [`lex`] turns a field into tokens; [`write_field`] turns tokens back into a field, with quotes where they
+//! [`lex`] turns a field into tokens; [`BackwardWriter`] turns tokens back into a field, with quotes where they
 //! are needed and lines folded. A character that was quoted by itself (`\x`) is not remembered as such.
 
 use std::borrow::Cow;
@@ -233,33 +233,82 @@ fn take(rest: &mut &[u8]) -> Option<u8> {
 }
 
 /// Writes tokens as a header field that ends in a newline.
-///
-/// Lines are broken after commas only, so that no line with more than one address exceeds 78 bytes.
-/// Each line after the first begins with two spaces. A comma after a line that is already too long is
-/// followed by a line of one space, as the original does it.
 pub fn write_field(tokens: &[Token<'_>]) -> Vec<u8> {
-    let mut field = Folded::default();
-    let mut chunk = Vec::new();
-    let mut before: Option<&Token<'_>> = None;
-    for token in tokens {
-        if before.is_some_and(|before| space_between(before, token)) {
-            chunk.push(b' ');
-        }
-        token.write(&mut chunk);
-        if *token == Token::Comma {
-            field.add(&mut chunk);
-        }
-        before = Some(token);
-    }
-    field.add(&mut chunk);
-    field.text.push(b'\n');
-    field.text
+    let mut writer = BackwardWriter::default();
+    tokens.iter().rev().for_each(|token| writer.put(token));
+    writer.finish()
 }
 
-fn space_between(before: &Token<'_>, after: &Token<'_>) -> bool {
-    matches!(before, Token::Colon | Token::Comma)
-        || *after == Token::Less
-        || (before.is_text() && after.is_text())
+/// Writes a header field from its end to its beginning, which is how address lists are read.
+///
+/// The text is kept, not the tokens: those of a list of `a,a,a` would take sixty times the memory.
+#[derive(Debug, Default)]
+pub struct BackwardWriter {
+    reversed: Vec<u8>,
+    /// How much text stands to the right of each comma, in the order of writing.
+    commas: Vec<usize>,
+    right: Neighbour,
+}
+
+/// What a token is to its left neighbour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Neighbour {
+    #[default]
+    Nothing,
+    Text,
+    Less,
+    Mark,
+}
+
+impl BackwardWriter {
+    /// Puts a token to the left of what was written.
+    pub fn put(&mut self, token: &Token<'_>) {
+        if self.needs_space_after(token) {
+            self.reversed.push(b' ');
+        }
+        self.right = match token {
+            Token::Comma => {
+                self.commas.push(self.reversed.len());
+                Neighbour::Mark
+            }
+            Token::Less => Neighbour::Less,
+            token if token.is_text() => Neighbour::Text,
+            _ => Neighbour::Mark,
+        };
+        let mut text = Vec::new();
+        token.write(&mut text);
+        self.reversed.extend(text.iter().rev());
+    }
+
+    fn needs_space_after(&self, token: &Token<'_>) -> bool {
+        match self.right {
+            Neighbour::Nothing => false,
+            Neighbour::Less => true,
+            Neighbour::Text => token.is_text() || matches!(token, Token::Colon | Token::Comma),
+            Neighbour::Mark => matches!(token, Token::Colon | Token::Comma),
+        }
+    }
+
+    /// The field, folded, with a newline at its end.
+    ///
+    /// Lines are broken after commas only, so that no line with more than one address exceeds 78 bytes.
+    /// Each line after the first begins with two spaces. A comma after a line that is already too long is
+    /// followed by a line of one space, as the original does it.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.reversed.reverse();
+        let mut rest = self.reversed.as_slice();
+        let mut field = Folded::default();
+        for right in self.commas.iter().rev() {
+            let chunk = rest.len().saturating_sub(*right);
+            if let Some((chunk, after)) = rest.split_at_checked(chunk) {
+                field.add(chunk);
+                rest = after;
+            }
+        }
+        field.add(rest);
+        field.text.push(b'\n');
+        field.text
+    }
 }
 
 fn write_between(open: u8, text: &[u8], close: u8, line: &mut Vec<u8>) {
@@ -286,8 +335,8 @@ struct Folded {
 }
 
 impl Folded {
-    /// Adds a chunk, to the line if it fits there, and empties it.
-    fn add(&mut self, chunk: &mut Vec<u8>) {
+    /// Adds a chunk, to the line if it fits there.
+    fn add(&mut self, chunk: &[u8]) {
         let length = self.line_length.saturating_add(chunk.len());
         if self.has_chunk && length > LINE_LENGTH {
             self.text.extend_from_slice(b"\n ");
@@ -296,7 +345,7 @@ impl Folded {
             self.line_length = length;
         }
         self.has_chunk = true;
-        self.text.append(chunk);
+        self.text.extend_from_slice(chunk);
     }
 }
 

@@ -165,11 +165,10 @@ fn rewrite(
     completion: &Completion,
     mut report: impl FnMut(Vec<u8>),
 ) -> Result<Vec<u8>, Malformed> {
-    let tokens = address::rewrite_list(tokens::lex(field)?, |address| {
+    address::rewrite_field(tokens::lex(field)?, |address| {
         completion.rewrite(address);
         report(address::value(address));
-    })?;
-    Ok(tokens::write_field(&tokens))
+    })
 }
 
 #[cfg(test)]

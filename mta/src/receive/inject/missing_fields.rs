@@ -4,6 +4,7 @@ use super::Moment;
 use super::failure;
 use super::fields::Fields;
 use super::options::Wishes;
+use super::recipients::HeaderRecipients;
 use super::sender::Identity;
 use crate::control::NameSet;
 use crate::message::address::{self, Completion};
@@ -55,7 +56,7 @@ impl Sources<'_> {
             missing.extend_from_slice(NO_RECIPIENTS_SHOWN);
         }
         if !fields.has(FieldName::MailFollowupTo) {
-            missing.extend(self.mail_followup_to(fields.recipients.to_and_cc()));
+            missing.extend(self.mail_followup_to(&fields.recipients));
         }
         Ok(missing)
     }
@@ -94,8 +95,7 @@ impl Sources<'_> {
     fn from(&self) -> Result<Vec<u8>, Failure> {
         let written = tokens::write_field(&self.tokens_of_from());
         tokens::lex(&written)
-            .and_then(|tokens| address::rewrite_list(tokens, |address| self.completion.rewrite(address)))
-            .map(|tokens| tokens::write_field(&tokens))
+            .and_then(|tokens| address::rewrite_field(tokens, |address| self.completion.rewrite(address)))
             .map_err(|Malformed| failure::unparsable_line(&written))
     }
 
@@ -123,8 +123,9 @@ impl Sources<'_> {
     }
 
     /// If the message goes to one of the sender's mailing lists, answers shall go to those addresses alone.
-    fn mail_followup_to(&self, to_and_cc: &[Vec<u8>]) -> Vec<u8> {
+    fn mail_followup_to(&self, recipients: &HeaderRecipients) -> Vec<u8> {
         let Some(lists) = self.mailing_lists else { return Vec::new() };
+        let to_and_cc: Vec<&[u8]> = recipients.to_and_cc().collect();
         if !to_and_cc.iter().any(|address| lists.contains(address)) {
             return Vec::new();
         }

@@ -41,8 +41,8 @@ use unix::signal::{self, Signal};
 use unix::stamp::Stamp;
 use unix::{descriptor, file, process};
 
-/// The longest header in bytes. A list of 300,000 recipients fits.
-const HEADER_LIMIT: usize = 16 * 1024 * 1024;
+/// The longest header in bytes. A list of 100,000 recipients fits.
+const HEADER_LIMIT: usize = 4 * 1024 * 1024;
 
 /// What makes the names of this message unique: the time of the start, and our process number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,32 +21,25 @@ pub enum List {
 /// left in each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderRecipients {
-    first_sent: Vec<Vec<u8>>,
-    resent: Vec<Vec<u8>>,
-    to_and_cc: Vec<Vec<u8>>,
+    addresses: Vec<(List, Vec<u8>)>,
 }
 
 impl HeaderRecipients {
     /// Adds an address.
     pub fn add(&mut self, list: List, address: Vec<u8>) {
-        match list {
-            List::ToAndCc => {
-                self.to_and_cc.push(address.clone());
-                self.first_sent.push(address);
-            }
-            List::Hidden => self.first_sent.push(address),
-            List::Resent => self.resent.push(address),
-        }
+        self.addresses.push((list, address));
     }
 
     /// The addresses of To and Cc.
-    pub fn to_and_cc(&self) -> &[Vec<u8>] {
-        &self.to_and_cc
+    pub fn to_and_cc(&self) -> impl Iterator<Item = &[u8]> {
+        let shown = self.addresses.iter().filter(|(list, _)| *list == List::ToAndCc);
+        shown.map(|(_, address)| address.as_slice())
     }
 
     /// The recipients that the header gives: of a message sent on, those of the Resent fields alone.
-    fn into_recipients(self, is_resent: bool) -> Vec<Vec<u8>> {
-        if is_resent { self.resent } else { self.first_sent }
+    fn into_recipients(self, is_resent: bool) -> impl Iterator<Item = Vec<u8>> {
+        let counts = move |list: List| (list == List::Resent) == is_resent;
+        self.addresses.into_iter().filter(move |(list, _)| counts(*list)).map(|(_, address)| address)
     }
 }
 
@@ -72,7 +65,7 @@ pub fn of_envelope(
     is_resent: bool,
 ) -> Vec<Vec<u8>> {
     if source != RecipientSource::Arguments {
-        arguments.append(&mut header.into_recipients(is_resent));
+        arguments.extend(header.into_recipients(is_resent));
     }
     arguments
 }
