@@ -19,13 +19,13 @@ const NAME_AND_COLON: usize = 2;
 /// A group or a `>` without its beginning, or no field at all. Addresses to the right of the trouble have been
 /// given to `rewrite` by then.
 pub fn rewrite_field<'a>(
-    mut field: Vec<Token<'a>>,
+    mut unread: Vec<Token<'a>>,
     rewrite: impl FnMut(&mut Vec<Token<'a>>),
 ) -> Result<Vec<u8>, Malformed> {
-    if field.len() < NAME_AND_COLON {
+    if unread.len() < NAME_AND_COLON {
         return Err(Malformed);
     }
-    let unread = field.split_off(NAME_AND_COLON);
+    let name_and_colon: Vec<Token<'a>> = unread.drain(..NAME_AND_COLON).collect();
     let mut list = List {
         unread,
         written: BackwardWriter::default(),
@@ -38,7 +38,7 @@ pub fn rewrite_field<'a>(
         list.read(token)?;
     }
     list.finish_address();
-    field.iter().rev().for_each(|token| list.written.put(token));
+    name_and_colon.iter().rev().for_each(|token| list.written.put(token));
     Ok(list.written.finish())
 }
 
