@@ -1,8 +1,8 @@
 //! `accustamp` does to lines what `tai64n` does, with a decimal stamp.
 
+use harness::{Call, installed, program, scratch, skipped};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tests::{Call, installed, program, scratch, skipped};
 
 /// Output with `S` for each stamp, which is checked.
 fn without_stamps(output: &[u8], is_stamp: fn(&str) -> bool) -> String {

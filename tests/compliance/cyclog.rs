@@ -1,10 +1,10 @@
 //! `cyclog` cuts, names and removes files as its manual says.
 
+use harness::{Call, Running, program, scratch, wait_until};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use tests::{Call, Running, program, scratch, wait_until};
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("the directory");

@@ -1,7 +1,7 @@
 //! `tailocal` tells the same local times as `tai64nlocal`, for decimal stamps.
 
+use harness::{Call, installed, skipped};
 use std::path::Path;
-use tests::{Call, installed, skipped};
 
 fn tailocal(zone: &str, input: impl AsRef<[u8]>) -> String {
     let outcome = Call::ours("tailocal").env("TZ", zone).input(input).run();
@@ -67,7 +67,7 @@ fn without_tz_the_zone_is_that_of_the_system() {
         return skipped("the reference program tai64nlocal is not installed");
     };
     let theirs = run(&reference, "@4000000037c219bf2ef02e94 mark\n");
-    let ours = run(&tests::program("tailocal"), "935467445 mark\n");
+    let ours = run(&harness::program("tailocal"), "935467445 mark\n");
     assert_eq!(ours, theirs.replace(".787492500", ""));
 }
 

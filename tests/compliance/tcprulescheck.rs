@@ -1,8 +1,8 @@
 //! `tcprulescheck`.
 
+use harness::{Call, Outcome, both, scratch};
 use std::fs;
 use std::path::{Path, PathBuf};
-use tests::{Call, Outcome, both, scratch};
 
 /// What a peer is described by: address, name, ident.
 type Peer<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>);
@@ -106,7 +106,7 @@ fn our_ipv6_rules_hold_for_every_spelling() {
     let directory = scratch();
     let rules = "2001:DB8:0::5:allow,A=\"1\"\n2001:db8:1::deny\n2001:db8::allow,A=\"2\"\n:deny\n";
     let database = compiled(directory.path(), rules);
-    let ours = tests::program("tcprulescheck");
+    let ours = harness::program("tcprulescheck");
     let report = |ip: &str| check(&ours, &database, (Some(ip), None, None)).out_text();
     let one = "rule 2001:db8::5:\nset environment variable A=1\nallow connection\n";
     assert_eq!(report("2001:db8::5"), one);

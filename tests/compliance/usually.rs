@@ -1,7 +1,7 @@
 //! `usually` tells usual lines from others as `multilog -PATTERN e` does.
 
+use harness::{Call, Outcome, installed, scratch, skipped};
 use std::fs;
-use tests::{Call, Outcome, installed, scratch, skipped};
 
 fn usually(patterns: &str, input: impl AsRef<[u8]>) -> Outcome {
     let directory = scratch();
@@ -77,7 +77,7 @@ fn input_and_output_that_fail_end_it() {
         let script = format!("exec \"$0\" patterns {redirection}");
         Call::path(std::path::Path::new("/bin/sh"))
             .args(["-c", &script])
-            .arg(tests::program("usually"))
+            .arg(harness::program("usually"))
             .within(directory.path())
             .input("one\n")
             .run()

@@ -6,11 +6,13 @@
 mod call;
 mod home;
 mod running;
+mod user_home;
 mod wait;
 
 pub use call::{Call, Outcome, both};
 pub use home::{FakeQueue, MailHome};
 pub use running::Running;
+pub use user_home::{LocalDelivery, UserHome};
 pub use wait::{settles, wait_until};
 
 use std::path::{Path, PathBuf};

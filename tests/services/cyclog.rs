@@ -1,10 +1,10 @@
 //! A log from service to disk: `accustamp | usually | cyclog`, with much to write, full disks and signals.
 
+use harness::{Call, Running, is_root, program, scratch, skipped, wait_until};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tests::{Call, Running, is_root, program, scratch, skipped, wait_until};
 use unix::signal::Signal;
 
 /// The names in a directory, in byte order.
