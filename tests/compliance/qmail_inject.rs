@@ -190,6 +190,24 @@ fn a_message_that_cannot_be_read_is_temporary_and_not_queued() {
 }
 
 #[test]
+fn a_closed_descriptor_is_neither_an_empty_message_nor_written_to() {
+    let home = MailHome::new(CONTROL);
+    let queue = home.fake_queue();
+    let shell = |line: &str| {
+        let program = home.program("qmail-inject");
+        let call = Call::path("/bin/sh".as_ref()).arg("-c").arg(line).arg(program);
+        call.env("QMAILQUEUE", &queue.program).run()
+    };
+    let outcome = shell("\"$0\" x <&-");
+    let expected = "qmail-inject: fatal: unable to read the message: file descriptor not open\n";
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (111, expected));
+    let outcome = shell("\"$0\" -n >&-");
+    let expected = "qmail-inject: fatal: unable to write the message: file descriptor not open\n";
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (111, expected));
+    assert!(queue.messages().is_empty());
+}
+
+#[test]
 fn output_that_nobody_takes_is_temporary() {
     let home = MailHome::new(CONTROL);
     let mut command = std::process::Command::new(home.program("qmail-inject"));

@@ -39,7 +39,7 @@ use unix::failure::Failure;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 use unix::stamp::Stamp;
-use unix::{descriptor, file, process};
+use unix::{descriptor, file, inherited, process};
 
 /// The longest header in bytes. A list of 100,000 recipients fits.
 const HEADER_LIMIT: usize = 4 * 1024 * 1024;
@@ -71,6 +71,8 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         .map_err(|Malformed| failure::unparsable_line(options.sender.as_deref().unwrap_or_default()))?;
     let arguments = recipients::from_arguments(&options, &completion)?;
 
+    // No message is not an empty message.
+    inherited::check(0).map_err(|error| failure::unreadable_message(&error))?;
     let mut input = BufReader::new(descriptor::input());
     let Header { fields, body_start } = read_header(&mut input)?;
     let mut fields = Fields::treat(&fields, wishes, &completion)?;

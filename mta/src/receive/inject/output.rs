@@ -8,6 +8,7 @@ use crate::setup::home::Home;
 use std::io::{self, BufRead, Write};
 use unix::descriptor::{self, Standard};
 use unix::failure::Failure;
+use unix::inherited;
 
 /// Who sends the message, and who gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,7 @@ impl Output {
                 Ok(Output::Queue(submission.map_err(|error| failure::unable_to_run_queue(&error))?))
             }
             Destination::Print => {
+                inherited::check(1).map_err(|error| failure::unwritable_output(&error))?;
                 let mut output = Output::Print(descriptor::output());
                 output.put(
                     &[b"Return-Path: <", quote::address(&envelope.sender).as_slice(), b">\n"].concat(),
