@@ -171,11 +171,8 @@ impl Supervise {
     /// The service of a supervise that was killed has become our child. (Anybody else's is left alone.)
     fn end_orphan(&self) {
         let status = file::read_if_present(&self.directory.join("supervise/status")).ok().flatten();
-        let Some(pid) = status.and_then(|bytes| Status::decode_0_76(&bytes)).and_then(|status| status.pid)
-        else {
-            return;
-        };
-        let pid = Pid::from_raw(pid);
+        let pid = status.and_then(|bytes| Status::decode_0_76(&bytes)).and_then(|status| status.pid);
+        let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw) else { return };
         if process::is_child(pid) {
             for signal in [Signal::SIGTERM, Signal::SIGCONT] {
                 let _ = process::kill(pid, signal);
