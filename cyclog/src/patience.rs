@@ -34,9 +34,8 @@ impl Trouble {
 
     /// The end of a program that was told to end and could not write so many bytes that it had read.
     pub fn into_failure(self, unwritten: usize) -> Failure {
-        let lost = format!(", {unwritten} bytes lost");
-        let text = [self.text(), lost.into_bytes()].concat();
-        Failure::temporary(text).because(&self.error)
+        let lost = if unwritten == 0 { String::new() } else { format!(", {unwritten} bytes lost") };
+        Failure::temporary([self.text(), lost.into_bytes()].concat()).because(&self.error)
     }
 }
 

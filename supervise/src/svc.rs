@@ -55,12 +55,9 @@ fn send(name: &[u8], commands: &[u8]) -> Result<(), Vec<u8>> {
 }
 
 fn unable_to_control(name: &[u8], layout: Layout, error: &io::Error) -> Vec<u8> {
-    let text = [b"unable to control ", name].concat();
-    if fifo::is_another_kind(error) {
-        [text.as_slice(), b": not a fifo"].concat()
-    } else if layout == Layout::Nested && fifo::has_no_reader(error) {
-        [text.as_slice(), b": supervise not running"].concat()
-    } else {
-        because(text, error)
-    }
+    let reason = match layout {
+        Layout::Nested if fifo::has_no_reader(error) => "supervise not running",
+        Layout::Flat | Layout::Nested => fifo::describe(error),
+    };
+    [b"unable to control ", name, b": ", reason.as_bytes()].concat()
 }

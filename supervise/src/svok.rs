@@ -20,8 +20,10 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         Ok(_) => Ok(Exit::SUCCESS),
         Err(error) if is_absent(&error) || fifo::has_no_reader(&error) => Ok(Exit::PERMANENT),
         Err(error) => {
-            let text = [b"unable to open ".as_slice(), name, b"/", alive.as_os_str().as_bytes()].concat();
-            Err(Failure::temporary(text).because(&error))
+            let (alive, reason) = (alive.as_os_str().as_bytes(), fifo::describe(&error).as_bytes());
+            Err(Failure::temporary(
+                [b"unable to open ", name.as_slice(), b"/", alive, b": ", reason].concat(),
+            ))
         }
     }
 }

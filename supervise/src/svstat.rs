@@ -80,7 +80,7 @@ fn look_at_nested() -> String {
     match fifo::open_writer(Layout::Nested.alive()) {
         Ok(_) => {}
         Err(error) if fifo::has_no_reader(&error) => return "supervise not running".to_owned(),
-        Err(error) => return format!("unable to open supervise/ok: {}", describe(&error)),
+        Err(error) => return format!("unable to open supervise/ok: {}", fifo::describe(&error)),
     }
     let bytes = match read_status(Layout::Nested) {
         Ok(bytes) => bytes,

@@ -3,7 +3,10 @@
 
 mod accustamp;
 mod cyclog;
+mod dot_qmail_programs;
 mod fixtures;
+mod maildirmake;
+mod qmail_getpw;
 mod qmail_inject;
 mod qmail_local;
 mod qmail_newu;

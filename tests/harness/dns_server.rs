@@ -1,6 +1,7 @@
 //! A DNS server with hand-made answers, for one test.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +15,7 @@ pub enum Answer {
     NoSuchName,
     /// The server failed.
     ServerFailure,
-    /// A reply that says it is cut, though the server has no way to give the whole.
+    /// A reply that says it is cut; a connection, to get the whole, is closed without an answer.
     Truncated,
     /// Bytes that are no reply.
     Garbage,
@@ -37,24 +38,26 @@ pub enum Record {
     Text(String),
 }
 
-/// A server on a port of 127.0.0.1, gone when dropped.
+/// A server on a port of 127.0.0.1, over UDP and TCP, gone when dropped.
 pub struct DnsServer {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// What is known, by name.
+type Names = [(String, Answer)];
+
 impl DnsServer {
     /// A server that knows these names. Others do not exist.
     pub fn start<'a>(names: impl IntoIterator<Item = (&'a str, Answer)>) -> DnsServer {
         let names: Vec<(String, Answer)> =
             names.into_iter().map(|(name, answer)| (name.to_ascii_lowercase(), answer)).collect();
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port of the loopback address");
-        socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
+        let (socket, listener) = sockets();
         let address = socket.local_addr().expect("the port's number");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || serve(&socket, &names, &stopped));
+        let thread = std::thread::spawn(move || serve(&socket, &listener, &names, &stopped));
         DnsServer { address, stop, thread: Some(thread) }
     }
 
@@ -73,22 +76,67 @@ impl Drop for DnsServer {
     }
 }
 
-fn serve(socket: &UdpSocket, names: &[(String, Answer)], stopped: &AtomicBool) {
+/// A port for datagrams and connections. Neither is waited for longer than a moment.
+fn sockets() -> (UdpSocket, TcpListener) {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback address");
+        let Ok(socket) = UdpSocket::bind(listener.local_addr().expect("its number")) else { continue };
+        listener.set_nonblocking(true).expect("a listener that does not wait");
+        socket.set_read_timeout(Some(Duration::from_millis(5))).expect("a time-out");
+        return (socket, listener);
+    }
+}
+
+fn serve(socket: &UdpSocket, listener: &TcpListener, names: &Names, stopped: &AtomicBool) {
     let mut packet = [0; 4096];
     while !stopped.load(Ordering::SeqCst) {
+        if let Ok((stream, _)) = listener.accept() {
+            // A client that goes away has lost interest.
+            let _ = serve_connection(stream, names);
+        }
         let Ok((length, client)) = socket.recv_from(&mut packet) else { continue };
-        if let Some(reply) = reply_to(&packet[..length], names) {
-            let _ = socket.send_to(&reply, client);
+        let query = &packet[..length];
+        if let Some(reply) = reply_to(query, names) {
+            let is_long = reply.len() > DATAGRAM_LIMIT;
+            let reply = if is_long { reply_with(query, &Answer::Truncated) } else { Some(reply) };
+            let _ = reply.map(|reply| socket.send_to(&reply, client));
         }
     }
 }
 
+/// Answers queries, each with its length in front, until the client or an answer ends that.
+fn serve_connection(mut stream: TcpStream, names: &Names) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    loop {
+        let mut length = [0; 2];
+        stream.read_exact(&mut length)?;
+        let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut query)?;
+        if matches!(answer_to(&query, names), Some(Answer::Truncated)) {
+            return Ok(());
+        }
+        let Some(reply) = reply_to(&query, names) else { return Ok(()) };
+        let length = u16::try_from(reply.len()).expect("a reply below 64 KiB").to_be_bytes();
+        stream.write_all(&[&length[..], &reply].concat())?;
+    }
+}
+
+/// What is known about the name that is asked for.
+fn answer_to<'a>(query: &[u8], names: &'a Names) -> Option<&'a Answer> {
+    let (name, _) = name_at(query, HEADER)?;
+    Some(names.iter().find(|(known, _)| *known == name).map_or(&Answer::NoSuchName, |(_, answer)| answer))
+}
+
 /// The reply to a query, if there is to be one.
-fn reply_to(query: &[u8], names: &[(String, Answer)]) -> Option<Vec<u8>> {
-    let (name, end) = name_at(query, HEADER)?;
+fn reply_to(query: &[u8], names: &Names) -> Option<Vec<u8>> {
+    reply_with(query, answer_to(query, names)?)
+}
+
+fn reply_with(query: &[u8], answer: &Answer) -> Option<Vec<u8>> {
+    let (_, end) = name_at(query, HEADER)?;
     let kind = u16::from_be_bytes([*query.get(end)?, *query.get(end + 1)?]);
     let question = query.get(HEADER..end + 4)?;
-    let answer = names.iter().find(|(known, _)| *known == name).map(|(_, answer)| answer);
     let packet = |flags: u16, records: &[Vec<u8>]| {
         let count = u16::try_from(records.len()).expect("fewer than 65,536 records");
         let mut packet = query[..2].to_vec();
@@ -99,7 +147,7 @@ fn reply_to(query: &[u8], names: &[(String, Answer)]) -> Option<Vec<u8>> {
         packet.extend(records.concat());
         packet
     };
-    match answer.unwrap_or(&Answer::NoSuchName) {
+    match answer {
         Answer::Records(records) => {
             let fitting: Vec<Vec<u8>> = records.iter().filter_map(|record| record.encode(kind)).collect();
             Some(packet(ANSWER, &fitting))
@@ -121,12 +169,12 @@ impl Record {
             Record::Exchanger(preference, host) => {
                 (15, [&preference.to_be_bytes()[..], &encoded_name(host)].concat())
             }
-            Record::Alias(target) => (5, encoded_name(target)),
             Record::Name(name) => (12, encoded_name(name)),
             Record::Text(text) => {
                 let length = u8::try_from(text.len()).expect("a short text");
                 (16, [&[length], text.as_bytes()].concat())
             }
+            Record::Alias(target) => (5, encoded_name(target)),
         };
         let length = u16::try_from(data.len()).expect("a short record").to_be_bytes();
         let head = [&[0xc0, 12][..], &u16::to_be_bytes(kind), &[0, 1, 0, 0, 0, 60], &length].concat();
@@ -159,5 +207,7 @@ fn name_at(packet: &[u8], start: usize) -> Option<(String, usize)> {
 }
 
 const HEADER: usize = 12;
+/// What a datagram may hold; a longer reply needs a connection.
+const DATAGRAM_LIMIT: usize = 1232;
 /// A reply, recursion desired and available.
 const ANSWER: u16 = 0x8180;

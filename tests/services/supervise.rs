@@ -524,6 +524,26 @@ fn a_control_file_that_is_no_fifo_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_fifo_of_the_newer_kind_that_is_none_is_refused_too() {
+    let scratch = scratch();
+    let directory = scratch.path().join("service/supervise");
+    fs::create_dir_all(&directory).expect("a service directory");
+    for file in ["control", "ok"] {
+        fs::write(directory.join(file), "").expect("a regular file");
+        let outcome = supervise_in(scratch.path(), &["service"]);
+        assert_eq!(outcome.code, 111);
+        let expected = format!("supervise: fatal: unable to read service/supervise/{file}: not a fifo\n");
+        assert_eq!(outcome.err_text(), expected);
+        if file == "ok" {
+            let outcome = Call::ours("svok").arg("service").within(scratch.path()).run();
+            assert_eq!(outcome.code, 111);
+            assert_eq!(outcome.err_text(), "svok: fatal: unable to open service/supervise/ok: not a fifo\n");
+        }
+        fs::remove_file(directory.join(file)).expect("the regular file");
+    }
+}
+
+#[test]
 fn a_directory_that_cannot_be_used_is_named() {
     let scratch = scratch();
     let missing = supervise_in(scratch.path(), &["missing", "true"]);

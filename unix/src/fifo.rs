@@ -31,9 +31,13 @@ pub fn open_writer(path: &Path) -> io::Result<File> {
     check(file::open_write(path)?)
 }
 
-/// Whether opening failed because the file is there but is not a FIFO.
-pub fn is_another_kind(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(nix::libc::EPROTO)
+/// The suite's wording for what went wrong when one was opened.
+pub fn describe(error: &io::Error) -> &'static str {
+    if error.raw_os_error() == Some(nix::libc::EPROTO) {
+        "not a fifo"
+    } else {
+        crate::failure::describe(error)
+    }
 }
 
 /// Whether opening for writing failed because nobody has the FIFO open for reading.
@@ -61,7 +65,7 @@ mod tests {
 
         let plain = scratch.path().join("plain");
         std::fs::write(&plain, "").expect("a regular file");
-        assert!(is_another_kind(&open_reader(&plain).expect_err("not a FIFO")));
-        assert!(is_another_kind(&open_writer(&plain).expect_err("not a FIFO")));
+        assert_eq!(describe(&open_reader(&plain).expect_err("not a FIFO")), "not a fifo");
+        assert_eq!(describe(&open_writer(&plain).expect_err("not a FIFO")), "not a fifo");
     }
 }

@@ -227,9 +227,5 @@ fn fatal(text: &[&[u8]], error: &io::Error) -> Failure {
 
 /// A file of another kind is never read: it would always be readable, and supervise would spin.
 fn fifo_fatal(text: &[&[u8]], error: &io::Error) -> Failure {
-    if fifo::is_another_kind(error) {
-        Failure::temporary([text.concat().as_slice(), b": not a fifo"].concat())
-    } else {
-        fatal(text, error)
-    }
+    Failure::temporary([text.concat().as_slice(), b": ", fifo::describe(error).as_bytes()].concat())
 }
