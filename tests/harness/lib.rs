@@ -7,18 +7,18 @@ mod call;
 mod dns_server;
 mod home;
 mod running;
-mod user_home;
 mod smtp_peer;
 mod tcp_server;
+mod user_home;
 mod wait;
 
 pub use call::{Call, Outcome, both};
 pub use dns_server::{Answer, DnsServer, Record};
 pub use home::{FakeQueue, MailHome};
 pub use running::Running;
-pub use user_home::{LocalDelivery, UserHome};
 pub use smtp_peer::{Script, SmtpPeer};
 pub use tcp_server::TcpServer;
+pub use user_home::{LocalDelivery, UserHome};
 pub use wait::{settles, wait_until};
 
 use std::path::{Path, PathBuf};

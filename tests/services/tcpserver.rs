@@ -57,7 +57,7 @@ fn rules_hold_for_ipv6_peers_and_prefixes() {
 fn r3_without_descriptors_connections_wait_and_are_served_later() {
     let limit = |pid: i32, soft: &str| {
         Call::path(Path::new("/usr/bin/prlimit"))
-            .args(["--pid", &pid.to_string(), &format!("--nofile={soft}:1024")])
+            .args(["--pid", &pid.to_string(), &format!("--nofile={soft}:")])
             .run()
     };
     let mut server = start(&["-HRl0"], "127.0.0.1", &["echo", "served"]);
