@@ -229,6 +229,28 @@ fn root_is_given_up_before_anybody_connects() {
 }
 
 #[test]
+fn without_a_process_for_it_a_connection_is_dropped_and_the_server_goes_on() {
+    if !is_root() {
+        return skipped("the number of processes is limited for another account, which root has to become");
+    }
+    both("tcpserver", |program| {
+        let directory = scratch();
+        let limited = directory.path().join("limited");
+        fs::write(&limited, format!("#!/bin/bash\nulimit -u 1; exec {} \"$@\"\n", program.display()))
+            .expect("a script");
+        fs::set_permissions(&limited, fs::Permissions::from_mode(0o755)).expect("a mode");
+        let mut server = start(&limited, &["-u64987"], &["echo", "served"]);
+        for turn in 1..=2 {
+            assert_eq!(server.ask(), "");
+            let expected = "tcpserver: warning: dropping connection, unable to fork: temporary failure\n\
+                tcpserver: status: 0/40\n";
+            wait_until("the slot's return", || server.log().matches(expected).count() == turn);
+        }
+        assert!(server.running().is_alive());
+    });
+}
+
+#[test]
 fn signals_are_as_they_were_when_the_program_runs() {
     both("tcpserver", |program| {
         let status = start(program, &[], &["cat", "/proc/self/status"]).ask();

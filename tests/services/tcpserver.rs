@@ -57,7 +57,7 @@ fn rules_hold_for_ipv6_peers_and_prefixes() {
 fn r3_without_descriptors_connections_wait_and_are_served_later() {
     let limit = |pid: i32, soft: &str| {
         Call::path(Path::new("/usr/bin/prlimit"))
-            .args(["--pid", &pid.to_string(), &format!("--nofile={soft}:1024")])
+            .args(["--pid", &pid.to_string(), &format!("--nofile={soft}:")])
             .run()
     };
     let mut server = start(&["-HRl0"], "127.0.0.1", &["echo", "served"]);
@@ -172,5 +172,38 @@ fn m5_damaged_rules_are_answers_or_refusals() {
             checked.code,
             checked.out_text()
         );
+    }
+}
+
+/// M4: cut and nonsensical replies and aliases in a circle are "try again", never a crash or "no such name".
+#[test]
+fn m4_dns_replies_that_make_no_sense_are_temporary() {
+    let alias = |target: &str| Answer::Records(vec![Record::Alias(target.into())]);
+    let names = DnsServer::start([
+        ("cut.example", Answer::Truncated),
+        ("nonsense.example", Answer::Garbage),
+        ("circle.example", alias("around.example")),
+        ("around.example", alias("circle.example")),
+        ("self.example", alias("self.example")),
+        ("dangling.example", alias("none.example")),
+        ("nodata.example", Answer::Records(vec![Record::Exchanger(1, "x.example".into())])),
+    ]);
+    let look_up = |host: &str| {
+        let call = Call::ours("tcpserver").env("DNSCACHEIP", names.address());
+        let outcome = call.args([host, "0", "/bin/true"]).run();
+        assert_eq!(outcome.code, 111, "{host}");
+        outcome.err_text()
+    };
+    // Some of these wait for a better reply, so they wait together.
+    std::thread::scope(|scope| {
+        for host in ["cut.example", "nonsense.example", "circle.example", "self.example"] {
+            scope.spawn(move || {
+                let error = look_up(host);
+                assert!(error.starts_with("tcpserver: fatal: temporarily unable"), "{error}");
+            });
+        }
+    });
+    for host in ["dangling.example", "nodata.example", "none.example"] {
+        assert_eq!(look_up(host), format!("tcpserver: fatal: no IP address for {host}\n"));
     }
 }
