@@ -90,14 +90,11 @@ impl Manager {
     pub fn run(&mut self, signals: &Signals, log: &mut Log) {
         self.load_queue(log);
         log.status(&self.shared.load, self.shared.exit_asap);
-        loop {
+        while !self.may_exit() {
+            let pulled = self.wait(signals, Now::read());
             let now = Now::read();
+            // First of all: mail that came after a signal is treated as the signal asks.
             self.take_signals(signals, now, log);
-            if self.may_exit() {
-                break;
-            }
-            let pulled = self.wait(signals, now);
-            let now = Now::read();
             self.take_reports(now, log);
             if !self.shared.exit_asap {
                 self.take_new_mail(pulled, now, log);
