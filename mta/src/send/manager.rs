@@ -150,6 +150,7 @@ impl Manager {
         let mut waiting: Vec<(BorrowedFd<'_>, Interest)> = vec![(signals.as_fd(), Interest::Read)];
         let trigger = self.intake.trigger().filter(|_| !self.shared.exit_asap);
         waiting.extend(trigger.map(|descriptor| (descriptor, Interest::Read)));
+        waiting.extend(self.cleaner.descriptor().map(|descriptor| (descriptor, Interest::Read)));
         for channel in Channel::ALL {
             let spawner = self.deliveries.get(channel).spawner_state();
             waiting.extend(spawner.reports().map(|descriptor| (descriptor, Interest::Read)));
@@ -261,6 +262,7 @@ impl Manager {
         if !spawners_live {
             log.lost(Helper::Spawner);
         }
+        self.cleaner.check();
         if !self.cleaner.is_alive() {
             log.lost(Helper::Cleaner);
         }
