@@ -4,7 +4,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// Every address, of either family, of an interface that is up. IPv6 addresses are without their scope.
 ///
@@ -16,13 +16,14 @@ pub fn addresses() -> io::Result<Vec<IpAddr>> {
 }
 
 fn ip_address(address: &SockaddrStorage) -> Option<IpAddr> {
-    let v4 = address.as_sockaddr_in().map(|v4| Ipv4Addr::from(v4.ip()).into());
-    v4.or_else(|| address.as_sockaddr_in6().map(|v6| Ipv6Addr::from(v6.ip()).into()))
+    let v4 = address.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::from(v6.ip())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     #[test]
     fn the_loopback_address_is_among_them() {
