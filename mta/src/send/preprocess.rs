@@ -152,6 +152,8 @@ fn flushed(writer: BufWriter<File>, kind: Kind, message: MessageNumber) -> Resul
 
 /// Puts the files of a batch and the names that lead to them on disk. What comes back is safe there.
 pub fn sync(batch: Vec<Prepared>, log: &mut Log) -> Vec<Prepared> {
+    // Then the first sync waits for all files, and the others find theirs done.
+    batch.iter().flat_map(|prepared| &prepared.files).for_each(|(_, file)| file::start_writing(file));
     let mut synced: Vec<Prepared> = batch.into_iter().filter(|prepared| sync_files(prepared, log)).collect();
     let directories: BTreeSet<PathBuf> = synced.iter().flat_map(Prepared::directories).collect();
     let failed: BTreeSet<PathBuf> =
