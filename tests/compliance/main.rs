@@ -3,11 +3,15 @@
 
 mod accustamp;
 mod cyclog;
+mod dot_qmail_programs;
 mod fixtures;
+mod maildirmake;
+mod qmail_getpw;
 mod qmail_inject;
 mod qmail_local;
 mod qmail_newu;
 mod qmail_remote;
+mod qmail_showctl;
 mod qmail_smtpd;
 mod supervise;
 mod svc;

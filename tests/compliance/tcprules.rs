@@ -1,8 +1,8 @@
 //! `tcprules`.
 
+use harness::{Call, Outcome, both, installed, program, scratch, skipped};
 use std::fs;
 use std::path::Path;
-use harness::{Call, Outcome, both, installed, program, scratch, skipped};
 
 fn compile(tcprules: &Path, directory: &Path, rules: impl AsRef<[u8]>) -> Outcome {
     Call::path(tcprules).within(directory).args(["rules.cdb", "rules.tmp"]).input(rules).run()

@@ -1,8 +1,8 @@
 //! `tcprulescheck`.
 
+use harness::{Call, Outcome, both, scratch};
 use std::fs;
 use std::path::{Path, PathBuf};
-use harness::{Call, Outcome, both, scratch};
 
 /// What a peer is described by: address, name, ident.
 type Peer<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>);

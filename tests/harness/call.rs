@@ -1,7 +1,8 @@
 //! One call of a program, from arguments and input to exit status and output.
 
 use std::ffi::OsStr;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +11,7 @@ use std::process::{Command, Stdio};
 pub struct Call {
     command: Command,
     input: Vec<u8>,
+    input_file: Option<File>,
 }
 
 /// What a call left.
@@ -31,7 +33,7 @@ impl Call {
 
     /// Calls a program by its path.
     pub fn path(path: &Path) -> Call {
-        Call { command: Command::new(path), input: Vec::new() }
+        Call { command: Command::new(path), input: Vec::new(), input_file: None }
     }
 
     /// Adds an argument.
@@ -70,6 +72,14 @@ impl Call {
         self
     }
 
+    /// Gives standard input as a file, which the program may read more than once.
+    pub fn input_file(mut self, bytes: impl AsRef<[u8]>) -> Call {
+        let mut file = tempfile::tempfile().expect("a file for standard input");
+        file.write_all(bytes.as_ref()).and_then(|()| file.rewind()).expect("its contents");
+        self.input_file = Some(file);
+        self
+    }
+
     /// The command as it is, for what this type does not offer.
     pub fn command(&mut self) -> &mut Command {
         &mut self.command
@@ -77,12 +87,13 @@ impl Call {
 
     /// Runs it to its end.
     pub fn run(mut self) -> Outcome {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = self.input_file.take().map_or_else(Stdio::piped, Stdio::from);
+        self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
-        let mut stdin = child.stdin.take().expect("a piped standard input");
+        let stdin = child.stdin.take();
         let input = self.input;
         // A program that does not read its input closes the pipe; that is its right.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let writer = std::thread::spawn(move || drop(stdin.map(|mut pipe| pipe.write_all(&input))));
         let mut stderr = child.stderr.take().expect("a piped standard error");
         let errors = std::thread::spawn(move || {
             let mut bytes = Vec::new();

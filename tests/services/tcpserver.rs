@@ -1,1 +1,209 @@
-//! tcpserver
+//! `tcpserver` as a service: both address families, bad moments, and what its children get.
+
+use harness::{Answer, Call, DnsServer, Record, TcpServer, program, scratch, skipped, wait_until};
+use std::io::{Read, Write};
+use std::path::Path;
+use unix::signal::Signal;
+
+fn start(options: &[&str], host: &str, command: &[&str]) -> TcpServer {
+    TcpServer::start(&program("tcpserver"), options, host, command, &[])
+}
+
+fn has_ipv6() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok()
+}
+
+fn read_all(server: &TcpServer, address: &str) -> String {
+    let mut text = String::new();
+    server.connect(address).read_to_string(&mut text).expect("what the program says");
+    text
+}
+
+#[test]
+fn one_socket_takes_ipv6_and_ipv4() {
+    let server = start(&["-HRl0"], "0", &["sh", "-c", "echo $PROTO $TCPLOCALIP $TCPREMOTEIP"]);
+    assert_eq!(read_all(&server, "127.0.0.1"), "TCP 127.0.0.1 127.0.0.1\n");
+    assert!(server.logged("tcpserver: pid ").ends_with(" from 127.0.0.1"));
+    if !has_ipv6() {
+        return skipped("this machine has no IPv6");
+    }
+    assert_eq!(read_all(&server, "::1"), "TCP ::1 ::1\n");
+    wait_until("the verdict on ::1", || server.log().contains(&format!("0:::1:{} :::1::", server.port())));
+}
+
+#[test]
+fn rules_hold_for_ipv6_peers_and_prefixes() {
+    if !has_ipv6() {
+        return skipped("this machine has no IPv6");
+    }
+    let directory = scratch();
+    let compile = |rules: &str| {
+        let made =
+            Call::ours("tcprules").within(directory.path()).args(["r.cdb", "r.tmp"]).input(rules).run();
+        assert_eq!(made.code, 0, "{}", made.err_text());
+    };
+    compile("::1:allow,RELAYCLIENT=\"yes\"\n:deny\n");
+    let path = directory.path().join("r.cdb").display().to_string();
+    let server = start(&["-HRl0", "-x", &path], "::1", &["sh", "-c", "echo $RELAYCLIENT"]);
+    assert_eq!(read_all(&server, "::1"), "yes\n");
+    compile("0:0:0::allow,RELAYCLIENT=\"prefix\"\n:deny\n");
+    assert_eq!(read_all(&server, "::1"), "prefix\n");
+    compile("127.:allow\n:deny\n");
+    assert_eq!(read_all(&server, "::1"), "");
+}
+
+/// R3: accepting fails for want of descriptors; it is tried again, with one line of log.
+#[test]
+fn r3_without_descriptors_connections_wait_and_are_served_later() {
+    let limit = |pid: i32, soft: &str| {
+        Call::path(Path::new("/usr/bin/prlimit"))
+            .args(["--pid", &pid.to_string(), &format!("--nofile={soft}:")])
+            .run()
+    };
+    let mut server = start(&["-HRl0"], "127.0.0.1", &["echo", "served"]);
+    let pid = server.running().pid();
+    let limited = limit(pid, "0");
+    assert_eq!(limited.code, 0, "{}", limited.err_text());
+    let mut stream = server.connect("127.0.0.1");
+    server.logged("tcpserver: warning: unable to accept: process cannot open more files");
+    let attempts = || std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let before = attempts();
+    wait_until("a few more attempts", || attempts() != before);
+    assert_eq!(server.log().matches("unable to accept").count(), 1);
+    limit(pid, "1024");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("the program's words");
+    assert_eq!(text, "served\n");
+}
+
+#[test]
+fn the_program_gets_the_connection_and_none_of_our_descriptors() {
+    let server = start(&["-HRl0"], "127.0.0.1", &["ls", "-l", "/proc/self/fd"]);
+    let text = read_all(&server, "127.0.0.1");
+    assert!(text.contains(" 0 -> socket:") && text.contains(" 1 -> socket:"), "{text}");
+    // The listening socket and the wake-up for signals are sockets too; the resolver has an anonymous inode.
+    assert_eq!(text.matches("socket:").count(), 2, "{text}");
+    assert!(!text.contains("anon_inode"), "{text}");
+}
+
+#[test]
+fn a_killed_child_gives_its_slot_back() {
+    let server = start(&["-HRl0", "-c1"], "127.0.0.1", &["cat"]);
+    for turn in 1..=3 {
+        let mut stream = server.connect("127.0.0.1");
+        wait_until("the child's start", || server.log().matches("tcpserver: ok ").count() == turn);
+        let log = server.log();
+        let line = log.lines().rfind(|line| line.contains(": ok ")).expect("a verdict");
+        let pid: i32 = line.split(' ').nth(2).expect("a number").parse().expect("a process number");
+        unix::process::kill(unix::process::Pid::from_raw(pid), Signal::SIGKILL).expect("a child");
+        let mut rest = Vec::new();
+        let _ = stream.write_all(b"x");
+        let _ = stream.read_to_end(&mut rest);
+        wait_until("the child's end", || server.log().matches(" status 9\n").count() == turn);
+    }
+}
+
+#[test]
+fn a_termination_signal_to_a_child_that_waits_for_the_dns_is_for_the_child() {
+    let silent = DnsServer::start([("1.0.0.127.in-addr.arpa", Answer::Silence)]);
+    let variables = [("DNSCACHEIP", silent.address())];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let mut server = TcpServer::start(&program("tcpserver"), &["-Rl0"], "127.0.0.1", &["true"], &variables);
+    let _stream = server.connect("127.0.0.1");
+    let line = server.logged("tcpserver: pid ");
+    let pid: i32 = line.split(' ').nth(2).expect("a number").parse().expect("a process number");
+    unix::process::kill(unix::process::Pid::from_raw(pid), Signal::SIGTERM).expect("a child");
+    server.logged(&format!("tcpserver: end {pid} status 15"));
+    assert!(server.running().is_alive());
+}
+
+#[test]
+fn a_host_name_is_looked_up_and_a_missing_one_is_reported() {
+    let names = DnsServer::start([
+        ("www.example", Answer::Records(vec![Record::Alias("here.example".into())])),
+        ("here.example", Answer::Records(vec![Record::Address([127, 0, 0, 1].into())])),
+        ("broken.example", Answer::ServerFailure),
+    ]);
+    let address = names.address();
+    let variables = [("DNSCACHEIP", address.as_str())];
+    let server =
+        TcpServer::start(&program("tcpserver"), &["-HRl0"], "www.example", &["echo", "hi"], &variables);
+    assert_eq!(server.ask(), "hi\n");
+    for (host, error) in [
+        ("none.example", "no IP address for none.example"),
+        ("broken.example", "temporarily unable to figure out IP address for broken.example: "),
+    ] {
+        let outcome =
+            Call::ours("tcpserver").env("DNSCACHEIP", &address).args([host, "0", "/bin/true"]).run();
+        assert_eq!(outcome.code, 111);
+        assert!(
+            outcome.err_text().starts_with(&format!("tcpserver: fatal: {error}")),
+            "{}",
+            outcome.err_text()
+        );
+    }
+}
+
+#[test]
+fn a_port_above_65535_and_a_user_name_are_refused() {
+    for words in [&["0", "70000", "/bin/true"][..], &["-u", "qmaild", "0", "0", "/bin/true"]] {
+        let outcome = Call::ours("tcpserver").args(words).run();
+        assert_eq!(outcome.code, 100, "{words:?}");
+        assert!(outcome.err_text().starts_with("tcpserver: fatal: "), "{}", outcome.err_text());
+    }
+}
+
+/// M5: a rules database with any byte changed or any end cut off never crashes the server, and never makes it
+/// serve a peer that the rules deny by reading past the file.
+#[test]
+fn m5_damaged_rules_are_answers_or_refusals() {
+    let directory = scratch();
+    let rules = "127.0.0.1:deny\n:deny\n";
+    let made = Call::ours("tcprules").within(directory.path()).args(["r.cdb", "r.tmp"]).input(rules).run();
+    assert_eq!(made.code, 0);
+    let path = directory.path().join("r.cdb");
+    let whole = std::fs::read(&path).expect("a database");
+    for length in (0..whole.len()).step_by(97) {
+        std::fs::write(&path, &whole[..length]).expect("a file");
+        let checked = Call::ours("tcprulescheck").env("TCPREMOTEIP", "127.0.0.1").arg(&path).run();
+        assert!(
+            checked.code == 111 || checked.out_text().contains("deny"),
+            "{length}: {} {}",
+            checked.code,
+            checked.out_text()
+        );
+    }
+}
+
+/// M4: cut and nonsensical replies and aliases in a circle are "try again", never a crash or "no such name".
+#[test]
+fn m4_dns_replies_that_make_no_sense_are_temporary() {
+    let alias = |target: &str| Answer::Records(vec![Record::Alias(target.into())]);
+    let names = DnsServer::start([
+        ("cut.example", Answer::Truncated),
+        ("nonsense.example", Answer::Garbage),
+        ("circle.example", alias("around.example")),
+        ("around.example", alias("circle.example")),
+        ("self.example", alias("self.example")),
+        ("dangling.example", alias("none.example")),
+        ("nodata.example", Answer::Records(vec![Record::Exchanger(1, "x.example".into())])),
+    ]);
+    let look_up = |host: &str| {
+        let call = Call::ours("tcpserver").env("DNSCACHEIP", names.address());
+        let outcome = call.args([host, "0", "/bin/true"]).run();
+        assert_eq!(outcome.code, 111, "{host}");
+        outcome.err_text()
+    };
+    // Some of these wait for a better reply, so they wait together.
+    std::thread::scope(|scope| {
+        for host in ["cut.example", "nonsense.example", "circle.example", "self.example"] {
+            scope.spawn(move || {
+                let error = look_up(host);
+                assert!(error.starts_with("tcpserver: fatal: temporarily unable"), "{error}");
+            });
+        }
+    });
+    for host in ["dangling.example", "nodata.example", "none.example"] {
+        assert_eq!(look_up(host), format!("tcpserver: fatal: no IP address for {host}\n"));
+    }
+}

@@ -51,3 +51,20 @@ pub fn try_open(path: &Path) -> io::Result<File> {
     try_exclusive(&file)?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_somebody_keeps_is_waited_for_in_vain() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let holder = try_open(&path).unwrap();
+        let other = crate::file::open_append(&path).unwrap();
+        let error = exclusive_within(&other, Duration::from_millis(20)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(holder);
+        exclusive_within(&other, Duration::ZERO).unwrap();
+    }
+}

@@ -79,6 +79,11 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// Passes over the rest of a word of clustered letters, for an option that swallows whatever is attached.
+    pub fn skip_cluster(&mut self) {
+        self.cluster = b"";
+    }
+
     /// What follows the options.
     pub fn operands(self) -> &'a [Vec<u8>] {
         self.words
@@ -132,6 +137,15 @@ mod tests {
         let expected = [('R', ""), ('H', ""), ('l', "0"), ('s', "12")];
         assert_eq!(seen, expected.map(|(letter, argument)| (letter, argument.to_owned())));
         assert_eq!(operands, ["host", "-x"]);
+    }
+
+    #[test]
+    fn what_is_attached_to_a_letter_can_be_passed_over() {
+        let words = [b"-Jabc".to_vec(), b"-x".to_vec()];
+        let mut options = Options::new(b"prog", &words, "Jx");
+        assert_eq!(options.next_option().unwrap().unwrap().letter, b'J');
+        options.skip_cluster();
+        assert_eq!(options.next_option().unwrap().unwrap().letter, b'x');
     }
 
     #[test]

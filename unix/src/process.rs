@@ -109,3 +109,23 @@ pub fn own_pid() -> Pid {
 pub fn set_umask(bits: u32) {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(bits));
 }
+
+/// Makes this process the new parent of descendants whose own parent dies, in place of process 1.
+pub fn adopt_orphans() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_child_subreaper(true)?)
+}
+
+/// Sends this process a signal when its parent dies. Kept over exec.
+pub fn signal_at_parents_death(signal: Signal) -> io::Result<()> {
+    Ok(nix::sys::prctl::set_pdeathsig(signal)?)
+}
+
+/// Puts this process into a process group of its own, which the terminal's Ctrl-C does not reach.
+pub fn leave_process_group() -> io::Result<()> {
+    Ok(nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0))?)
+}
+
+/// Whether a process is a child of this one that has not ended.
+pub fn is_child(pid: Pid) -> bool {
+    matches!(waitpid(pid, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive))
+}

@@ -51,9 +51,11 @@ impl Invocation {
 /// What a program's `main` calls: the one place where a process of ours ends on its own account.
 ///
 /// SIGPIPE gets its default action back, which Rust's runtime took away; a program that wants write
-/// errors instead calls [`signal::ignore`].
+/// errors instead calls [`signal::ignore`]. So does SIGCHLD: started by somebody who ignores it, a program
+/// would never learn how its own children ended.
 pub fn run(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failure>) -> ExitCode {
     signal::default(signal::Signal::SIGPIPE);
+    signal::default(signal::Signal::SIGCHLD);
     let mut words = std::env::args_os().map(OsString::into_vec);
     let argv0 = words.next().unwrap_or_else(|| name.as_bytes().to_vec());
     let called_as = argv0.rsplit(|byte| *byte == b'/').next().unwrap_or(&argv0).to_vec();

@@ -18,8 +18,10 @@ pub fn create_missing() -> Result<Exit, Failure> {
     for (role, group) in hierarchy::accounts() {
         let name = role.name();
         if account::find_user(name.as_bytes()).ok().flatten().is_none() {
-            let home = if role == Role::Alias { format!("{DEFAULT_HOME}/alias") } else { DEFAULT_HOME.to_owned() };
-            let options = ["--system", "--no-create-home", "--shell", "/bin/false", "--gid", group, "--home-dir"];
+            let home =
+                if role == Role::Alias { format!("{DEFAULT_HOME}/alias") } else { DEFAULT_HOME.to_owned() };
+            let options =
+                ["--system", "--no-create-home", "--shell", "/bin/false", "--gid", group, "--home-dir"];
             system_command("useradd", &[&options[..], &[home.as_str(), name]].concat())?;
             say(format!("made user {name}"));
         }

@@ -19,7 +19,9 @@ pub fn configure(path: &Path, host: &[u8]) -> Result<Exit, Failure> {
     let host = host.ok_or_else(|| Failure::permanent("a host name is letters, digits, dots and hyphens"))?;
     process::set_umask(0o022);
     let home = Home::open(path)?;
-    for (name, value) in [("me", host), ("defaultdomain", default_domain(host)), ("plusdomain", plus_domain(host))] {
+    for (name, value) in
+        [("me", host), ("defaultdomain", default_domain(host)), ("plusdomain", plus_domain(host))]
+    {
         let target = home.control().join(name);
         replace(&target, format!("{value}\n").as_bytes())?;
         say(format!("control/{name}: {value}"));
@@ -34,7 +36,8 @@ pub fn configure(path: &Path, host: &[u8]) -> Result<Exit, Failure> {
 
 fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     name.split('.').all(is_label)
 }
@@ -54,7 +57,8 @@ fn plus_domain(host: &str) -> &str {
 }
 
 fn add_line(path: &Path, line: &str) -> Result<(), Failure> {
-    let mut text = file::read_if_present(path).map_err(|error| trouble("read", path, &error))?.unwrap_or_default();
+    let mut text =
+        file::read_if_present(path).map_err(|error| trouble("read", path, &error))?.unwrap_or_default();
     if crate::control::items(&text).iter().any(|item| item == line.as_bytes()) {
         return Ok(());
     }

@@ -139,7 +139,12 @@ fn queue_directories() -> Vec<Entry> {
         let top = PathBuf::from(kind.directory());
         let parts = kind.directories().into_iter().filter(|part| *part != top);
         for path in std::iter::once(top.clone()).chain(parts) {
-            entries.push(Entry { path: PathBuf::from("queue").join(path), what: What::Directory, owner, mode });
+            entries.push(Entry {
+                path: PathBuf::from("queue").join(path),
+                what: What::Directory,
+                owner,
+                mode,
+            });
         }
     }
     entries
@@ -169,7 +174,8 @@ mod tests {
     fn every_program_of_the_workspace_is_installed() {
         let mut built = BTreeSet::new();
         for part in ["mta", "supervise", "tcpserver", "cyclog"] {
-            let directory = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(part).join("src/bin");
+            let directory =
+                Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(part).join("src/bin");
             for entry in std::fs::read_dir(directory).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 built.insert(name.trim_end_matches(".rs").to_owned());

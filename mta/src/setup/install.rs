@@ -15,8 +15,16 @@ use unix::failure::{self, Failure};
 use unix::program::Exit;
 use unix::{fifo, file};
 
-/// Installs everything.
+/// Installs everything, services included, and says so.
 pub fn install(path: &Path) -> Result<Exit, Failure> {
+    put_everything(path)?;
+    services::install(&Home::open(path)?, &services::Choices::default())?;
+    say(format!("installed in {}", path.display()));
+    Ok(Exit::SUCCESS)
+}
+
+/// Makes every entry of the hierarchy.
+pub fn put_everything(path: &Path) -> Result<(), Failure> {
     unix::process::set_umask(0o022);
     fs::create_dir_all(path).map_err(|error| trouble("create", path, &error))?;
     let home = Home::open(path)?;
@@ -28,9 +36,7 @@ pub fn install(path: &Path) -> Result<Exit, Failure> {
     for entry in &entries {
         put(entry, &home)?;
     }
-    services::install(&home, &services::Choices::default())?;
-    say(format!("installed in {}", path.display()));
-    Ok(Exit::SUCCESS)
+    Ok(())
 }
 
 fn put(entry: &Entry, home: &Home) -> Result<(), Failure> {

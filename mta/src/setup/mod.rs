@@ -24,7 +24,8 @@ use unix::descriptor;
 use unix::failure::Failure;
 use unix::program::{Exit, Invocation};
 
-const USAGE: &str = "qmail-setup accounts | install HOME | check HOME | config HOME HOSTNAME | run DIR [ PORT [ once ] ]";
+const USAGE: &str =
+    "qmail-setup accounts | install HOME | check HOME | config HOME HOSTNAME | run DIR [ PORT [ once ] ]";
 
 /// The program's entry.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
@@ -34,15 +35,22 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         [b"install", home] => install::install(&absolute(home)?),
         [b"check", home] => check::check(&absolute(home)?),
         [b"config", home, host] => config::configure(&absolute(home)?, host),
-        [b"run", directory] => run::run(&absolute(directory)?, run::DEFAULT_PORT, run::Duration::UntilInterrupted),
-        [b"run", directory, port] => run::run(&absolute(directory)?, port_number(port)?, run::Duration::UntilInterrupted),
-        [b"run", directory, port, b"once"] => run::run(&absolute(directory)?, port_number(port)?, run::Duration::Once),
+        [b"run", directory] => {
+            run::run(&absolute(directory)?, run::DEFAULT_PORT, run::Stay::UntilInterrupted)
+        }
+        [b"run", directory, port] => {
+            run::run(&absolute(directory)?, port_number(port)?, run::Stay::UntilInterrupted)
+        }
+        [b"run", directory, port, b"once"] => {
+            run::run(&absolute(directory)?, port_number(port)?, run::Stay::Once)
+        }
         _ => Err(Failure::usage(USAGE)),
     }
 }
 
 fn port_number(text: &[u8]) -> Result<u16, Failure> {
-    let number = unix::number::whole(text).and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
+    let number =
+        unix::number::whole(text).and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
     number.ok_or_else(|| Failure::permanent("a port is a number from 1 to 65535"))
 }
 

@@ -13,7 +13,8 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use unix::account::Identity;
+use std::os::unix::fs::MetadataExt;
+use unix::account::{self, Identity};
 use unix::environment::Environment;
 use unix::exec::{self, Search};
 use unix::process::{self, Ended};
@@ -131,15 +132,26 @@ pub fn find(home: &Home, local: &[u8]) -> Result<Controller, Trouble> {
 }
 
 /// To whom `users/cdb` gives the address; nobody if there is no such file. Any other trouble is no answer.
+///
+/// The file decides who root becomes, so it has to be root's, or ours in a home of one user.
 pub fn find_assigned(home: &Home, local: &[u8]) -> Result<Option<Controller>, Trouble> {
     let database = match file::open_read(&home.path().join("users/cdb")) {
-        Ok(file) => cdb::Reader::new(file).map_err(|_| Trouble::Assignments)?,
+        Ok(file) if is_trusted(&file) => cdb::Reader::new(file).map_err(|_| Trouble::Assignments)?,
+        Ok(_) => return Err(Trouble::Assignments),
         Err(error) if failure::is_absent(&error) => return Ok(None),
         Err(_) => return Err(Trouble::Assignments),
     };
     assign::find(&database, local).map_err(|error| match error {
         assign::LookupError::BadRecord => Trouble::Internal,
         assign::LookupError::Unreadable(_) | assign::LookupError::NoPrefixEnds => Trouble::Assignments,
+    })
+}
+
+fn is_trusted(file: &File) -> bool {
+    file.metadata().is_ok_and(|found| {
+        found.is_file()
+            && found.mode() & 0o002 == 0
+            && (found.uid() == 0 || found.uid() == account::effective_uid())
     })
 }
 
@@ -202,5 +214,22 @@ mod tests {
         for record in bad {
             assert_eq!(Controller::decode(record), None, "{record:?}");
         }
+    }
+
+    #[test]
+    fn a_table_that_is_missing_damaged_or_anybodys_is_told_apart() {
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(directory.path()).unwrap();
+        assert_eq!(find_assigned(&home, b"joe"), Ok(None));
+        fs::create_dir(directory.path().join("users")).unwrap();
+        let path = directory.path().join("users/cdb");
+        fs::write(&path, "damaged").unwrap();
+        assert_eq!(find_assigned(&home, b"joe"), Err(Trouble::Assignments));
+        fs::write(&path, assign::compile(b"=joe:joe:1:2:/h:::\n.\n").unwrap()).unwrap();
+        assert_eq!(find_assigned(&home, b"joe").unwrap().unwrap().uid, 1);
+        fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(find_assigned(&home, b"joe"), Err(Trouble::Assignments));
     }
 }

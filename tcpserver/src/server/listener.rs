@@ -6,8 +6,25 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use unix::failure::Failure;
 
+/// Opens a socket for each of the hosts, which commas separate. Port 0 is chosen by the kernel once, for all.
+pub(super) fn open_all(hosts: &[u8], port: u16, backlog: i32) -> Result<Vec<TcpListener>, Failure> {
+    let mut port = port;
+    let mut listeners = Vec::new();
+    for host in hosts.split(|byte| *byte == b',') {
+        let listener = open(address(host, port)?, backlog)?;
+        port = local_port(&listener)?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// The port that a socket listens on.
+pub(super) fn local_port(listener: &TcpListener) -> Result<u16, Failure> {
+    step("unable to get local address", listener.local_addr()).map(|local| local.port())
+}
+
 /// Where to listen: the first address of a host, or every address of this machine for `0` or nothing.
-pub(super) fn address(host: &[u8], port: u16) -> Result<SocketAddr, Failure> {
+fn address(host: &[u8], port: u16) -> Result<SocketAddr, Failure> {
     if host.is_empty() || host == b"0" {
         return Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
     }
@@ -30,7 +47,7 @@ pub(super) fn address(host: &[u8], port: u16) -> Result<SocketAddr, Failure> {
 
 /// Opens the socket. One on every IPv6 address takes IPv4 connections too; on a machine without IPv6 it is one
 /// on every IPv4 address.
-pub(super) fn open(address: SocketAddr, backlog: i32) -> Result<TcpListener, Failure> {
+fn open(address: SocketAddr, backlog: i32) -> Result<TcpListener, Failure> {
     let (socket, address) = match socket_for(address) {
         Err(_) if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
             let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
@@ -65,6 +82,13 @@ mod tests {
 
     fn host(text: &str) -> Option<String> {
         address(text.as_bytes(), 25).ok().map(|address| address.to_string())
+    }
+
+    #[test]
+    fn several_hosts_share_the_port_that_the_kernel_chose_for_the_first() {
+        let listeners = open_all(b"127.0.0.1,127.0.0.2", 0, 1).unwrap();
+        let ports: Vec<u16> = listeners.iter().map(|listener| local_port(listener).unwrap()).collect();
+        assert!(matches!(ports.as_slice(), [first, second] if first == second));
     }
 
     #[test]

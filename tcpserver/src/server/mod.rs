@@ -1,6 +1,7 @@
 //! `tcpserver` accepts TCP connections and runs a program for each.
 //!
-//! Called   `tcpserver [options] host port program [argument ...]`; host `0` is every address, IPv6 and IPv4.
+//! Called   `tcpserver [options] host port program [argument ...]`; host `0` is every address, IPv6 and IPv4;
+//!          several hosts are separated by commas.
 //! Reads    the rules database, for each connection anew.      Writes  fd 2: its log; fd 1: the port, with -1.
 //! Runs as  root until the port is open, then as -u and -g say.   Trusts  nobody who connects.
 //! Exits    0 after SIGTERM, with its children left running · 100 called wrongly · 111 no port to listen on.
@@ -42,22 +43,22 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
 /// Everything that can fail for good comes first: the port, the signals, the identity.
 fn start(options: &Options) -> Result<Server<'_>, Failure> {
     let port = services::port(&options.port)?;
-    let address = listener::address(&options.host, port)?;
     let signals = Signals::catch(&[Signal::SIGCHLD, Signal::SIGTERM])
         .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
     signal::ignore(Signal::SIGPIPE);
     signal::unblock_all();
-    let listener = listener::open(address, options.backlog)?;
+    let listeners = listener::open_all(&options.host, port, options.backlog)?;
     drop_privileges(options)?;
     if options.print_port {
-        print_port(&listener)?;
+        print_port(&listeners)?;
     }
     // From here on a connection gets number 0, and then 1, without a copy; and whoever waits for our output ends.
     descriptor::close_numbers([0, 1]);
     let log = Log::new(options.verbosity);
     Ok(Server {
         options,
-        listener,
+        listeners,
+        next: 0,
         signals,
         log,
         slots: Slots::new(options.limit),
@@ -77,17 +78,18 @@ fn drop_privileges(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_port(listener: &TcpListener) -> Result<(), Failure> {
-    let local = listener.local_addr();
-    let local = local.map_err(|error| Failure::temporary("unable to get local address").because(&error))?;
+fn print_port(listeners: &[TcpListener]) -> Result<(), Failure> {
+    let port = listeners.first().map_or(Ok(0), listener::local_port)?;
     // Nobody may be left to read it, which is no reason not to serve.
-    let _ = descriptor::output().write_all(format!("{}\n", local.port()).as_bytes());
+    let _ = descriptor::output().write_all(format!("{port}\n").as_bytes());
     Ok(())
 }
 
 struct Server<'a> {
     options: &'a Options,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
+    /// The socket whose turn it is, so that a busy one does not keep the others waiting.
+    next: usize,
     signals: Signals,
     log: Log,
     slots: Slots,
@@ -132,7 +134,7 @@ impl Server<'_> {
     fn wait(&self, for_connection: bool, limit: Option<Duration>) {
         let mut descriptors = vec![(self.signals.as_fd(), Interest::Read)];
         if for_connection {
-            descriptors.push((self.listener.as_fd(), Interest::Read));
+            descriptors.extend(self.listeners.iter().map(|listener| (listener.as_fd(), Interest::Read)));
         }
         // An error of poll (memory) is taken for "all ready": whoever looks finds out.
         let ready = poll::wait(&descriptors, limit).unwrap_or_default();
@@ -150,14 +152,20 @@ impl Server<'_> {
     }
 
     fn accept(&mut self) -> Accepted {
-        match self.listener.accept() {
-            Ok((stream, peer)) => {
-                self.backoff.succeeded();
-                Accepted::Connection(stream, peer)
+        let (before, after) = self.listeners.split_at_checked(self.next).unwrap_or_default();
+        for (turn, listener) in after.iter().chain(before).enumerate() {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    self.backoff.succeeded();
+                    let next = self.next.saturating_add(turn).saturating_add(1);
+                    self.next = next.checked_rem(self.listeners.len()).unwrap_or(0);
+                    return Accepted::Connection(stream, peer);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Accepted::Failed(error),
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accepted::Nobody,
-            Err(error) => Accepted::Failed(error),
         }
+        Accepted::Nobody
     }
 
     fn serve(&mut self, stream: TcpStream, peer: SocketAddr) {

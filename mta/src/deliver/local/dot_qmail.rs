@@ -13,6 +13,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use unix::{failure, file};
 
+/// No list of addresses is as long as this, in bytes.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
 /// The file that controls an address, open.
 #[derive(Debug)]
 pub struct DotQmail {
@@ -42,9 +45,11 @@ impl DotQmail {
     }
 
     /// Its whole text, and what the word `default` in its name stands for.
-    pub fn read(mut self) -> Result<(Vec<u8>, Option<Vec<u8>>), Refusal> {
+    pub fn read(self) -> Result<(Vec<u8>, Option<Vec<u8>>), Refusal> {
         let mut text = Vec::new();
-        match self.file.read_to_end(&mut text) {
+        // What is too long is never cut: the rest might have refused the message.
+        match (&self.file).take(LONGEST).read_to_end(&mut text) {
+            Ok(length) if length as u64 == LONGEST => Err(Refusal::DotQmailTooLong { name: self.name }),
             Ok(_) => Ok((text, self.default)),
             Err(error) => Err(Refusal::DotQmailUnreadable { name: self.name, error }),
         }

@@ -4,7 +4,7 @@ use super::refusal::Refusal;
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::os::fd::AsFd;
-use unix::descriptor;
+use unix::{descriptor, inherited};
 
 /// The message. Its position is shared with the programs that are run.
 pub struct Message {
@@ -12,10 +12,10 @@ pub struct Message {
 }
 
 impl Message {
-    /// The message that this process was given.
+    /// The message that this process was given. No message is not an empty one.
     pub fn standard_input() -> Result<Message, Refusal> {
-        let descriptor =
-            descriptor::input().as_fd().try_clone_to_owned().map_err(Refusal::MessageUnreadable)?;
+        let given = inherited::check(0).and_then(|()| descriptor::input().as_fd().try_clone_to_owned());
+        let descriptor = given.map_err(Refusal::MessageUnreadable)?;
         Ok(Message { file: File::from(descriptor) })
     }
 

@@ -1,6 +1,6 @@
 //! Program deliveries: a shell command reads the message and decides with its exit status. qmail-command(8).
 
-use super::Next;
+use super::agent::Next;
 use super::refusal::Refusal;
 use unix::environment::Environment;
 use unix::exec::{self, Search};

@@ -36,6 +36,11 @@ pub enum Refusal {
         /// Why.
         error: io::Error,
     },
+    /// A `.qmail` file is longer than any list.
+    DotQmailTooLong {
+        /// The file.
+        name: Vec<u8>,
+    },
     /// Everybody may write to the `.qmail` file.
     DotQmailWritable,
     /// The first line says nothing.
@@ -112,6 +117,7 @@ impl Refusal {
             Refusal::DotQmailUnreadable { name, error } => {
                 with_error(&[b"Unable to open ", name], error, "4.3.0")
             }
+            Refusal::DotQmailTooLong { name } => [b"Uh-oh: ", &name[..], b" is too long. (#4.3.0)"].concat(),
             Refusal::DotQmailWritable => b"Uh-oh: .qmail file is writable. (#4.7.0)".to_vec(),
             Refusal::BlankFirstLine => b"Uh-oh: first line of .qmail file is blank. (#4.2.1)".to_vec(),
             Refusal::FileWithXBit => b"Uh-oh: .qmail has file delivery but has x bit set. (#4.7.0)".to_vec(),

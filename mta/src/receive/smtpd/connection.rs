@@ -18,15 +18,31 @@ const REPLY_BUFFER: usize = 4 * 1024;
 /// A descriptor that `poll` calls writable takes this much without blocking (pipes by POSIX, PIPE_BUF;
 /// sockets since they then have room for a packet).
 const SAFE_WRITE: usize = 512;
-/// Bytes a second that a message has to come with on average, once the patience for one wait is over.
+/// Bytes a second that a message has to come with on average, once the time for one command is over.
 const SLOWEST: u64 = 50;
+
+/// How long the client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For one command, or to listen to us.
+    pub command: Duration,
+    /// For one pause within a message.
+    pub pause: Duration,
+}
+
+impl Timeouts {
+    /// At least a second each.
+    pub fn from_seconds(command: u64, pause: u64) -> Timeouts {
+        Timeouts { command: Duration::from_secs(command.max(1)), pause: Duration::from_secs(pause.max(1)) }
+    }
+}
 
 /// Why nothing more is to be had from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// It is gone, or cannot be read from or written to.
+    /// It is gone, or does not listen; there is nobody to tell anything.
     Gone,
-    /// It was not heard, or did not listen, in time.
+    /// It was not heard in time.
     Silent,
     /// The session lasted too long.
     SessionTooLong,
@@ -40,32 +56,32 @@ pub struct Connection {
     /// How much of `received` was used.
     used: usize,
     replies: Vec<u8>,
-    patience: Duration,
+    timeouts: Timeouts,
     session_end: Instant,
 }
 
 impl Connection {
-    /// The connection on descriptors 0 and 1. `patience` is for one command, or one pause in a message.
-    pub fn new(patience: Duration) -> Connection {
+    /// The connection on descriptors 0 and 1.
+    pub fn new(timeouts: Timeouts) -> Connection {
         Connection {
             input: descriptor::input(),
             output: descriptor::output(),
             received: Vec::new(),
             used: 0,
             replies: Vec::new(),
-            patience,
+            timeouts,
             session_end: later(Instant::now(), SESSION),
         }
     }
 
-    /// How long the client may take for one command.
-    pub fn patience(&self) -> Duration {
-        self.patience
+    /// The pace of a message that begins now.
+    pub fn pace(&self) -> Pace {
+        Pace { timeouts: self.timeouts, waited: Duration::ZERO, size: 0 }
     }
 
     /// When a command that begins now has to be complete.
     pub fn command_deadline(&self) -> Instant {
-        later(Instant::now(), self.patience)
+        later(Instant::now(), self.timeouts.command)
     }
 
     /// Bytes of a message, like [`bytes`](Connection::bytes), at the pace that a message has to have.
@@ -126,7 +142,8 @@ impl Connection {
         let mut rest = replies.as_slice();
         while !rest.is_empty() {
             if !ready(self.output.as_fd(), Interest::Write, deadline)? {
-                return Err(Lost::Silent);
+                // Part of a reply is out; whatever followed would be taken for the rest of it.
+                return Err(Lost::Gone);
             }
             match self.output.write(rest.get(..SAFE_WRITE).unwrap_or(rest)) {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
@@ -174,26 +191,21 @@ fn later(start: Instant, length: Duration) -> Instant {
 /// ourselves, or that the queue does, is not the client's.
 #[derive(Debug)]
 pub struct Pace {
-    patience: Duration,
+    timeouts: Timeouts,
     waited: Duration,
     size: u64,
 }
 
 impl Pace {
-    /// The pace at the beginning of a message.
-    pub fn new(patience: Duration) -> Pace {
-        Pace { patience, waited: Duration::ZERO, size: 0 }
-    }
-
     fn count(&mut self, waited: Duration, length: usize) {
         self.waited = self.waited.saturating_add(waited);
         self.size = self.size.saturating_add(length as u64);
     }
 
-    /// In all a message may take the patience for one command, or longer if it has come fast enough.
+    /// In all a message may take as long as one command, or longer if it has come fast enough.
     fn longest_wait(&self) -> Duration {
-        let allowed = self.patience.max(Duration::from_secs(self.size / SLOWEST));
-        allowed.saturating_sub(self.waited).min(self.patience)
+        let allowed = self.timeouts.command.max(Duration::from_secs(self.size / SLOWEST));
+        allowed.saturating_sub(self.waited).min(self.timeouts.pause)
     }
 }
 
@@ -201,22 +213,22 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(300);
-
-    /// P4: bytes buy time, and one pause is never longer than the patience.
+    /// P4: bytes buy time, and one pause is never longer than the time-out for it.
     #[test]
     fn p4_a_message_has_to_come_at_fifty_bytes_a_second_in_the_long_run() {
-        let mut pace = Pace::new(PATIENCE);
-        assert_eq!(pace.longest_wait(), PATIENCE);
+        let second = Duration::from_secs(1);
+        let timeouts = Timeouts { command: 300 * second, pause: 1200 * second };
+        let mut pace = Pace { timeouts, waited: Duration::ZERO, size: 0 };
+        assert_eq!(pace.longest_wait(), 300 * second);
         for _ in 0..299 {
-            pace.count(Duration::from_secs(1), 1);
+            pace.count(second, 1);
         }
-        assert_eq!(pace.longest_wait(), Duration::from_secs(1));
-        pace.count(Duration::from_secs(1), 1);
+        assert_eq!(pace.longest_wait(), second);
+        pace.count(second, 1);
         assert_eq!(pace.longest_wait(), Duration::ZERO);
         pace.count(Duration::ZERO, 50 * 301 - 300);
-        assert_eq!(pace.longest_wait(), Duration::from_secs(1));
+        assert_eq!(pace.longest_wait(), second);
         pace.count(Duration::ZERO, 1_000_000);
-        assert_eq!(pace.longest_wait(), PATIENCE);
+        assert_eq!(pace.longest_wait(), 1200 * second);
     }
 }

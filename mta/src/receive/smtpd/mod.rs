@@ -21,17 +21,16 @@ pub mod reply;
 pub mod session;
 pub mod verbs;
 
-use crate::control::Control;
+use crate::control::{Control, Unreadable};
 use crate::message::received::{Connection as Ends, Protocol};
 use crate::queue::client::Submission;
 use crate::setup::home::Home;
-use connection::{Connection, Lost, Pace};
+use connection::{Connection, Lost, Timeouts};
 use data::{Decoder, Progress, Verdict};
 use line::LineReader;
 use policy::Policy;
 use reply::Reply;
 use session::{Envelope, Session, Step};
-use std::time::Duration;
 use unix::failure::Failure;
 use unix::interface;
 use unix::program::{Exit, Invocation};
@@ -41,8 +40,10 @@ use verbs::Command;
 
 /// Every end of a session but QUIT.
 const UNFINISHED: Exit = Exit(1);
-/// Seconds that a client has for one command if `timeoutsmtpd` does not say otherwise. RFC 5321 §4.5.3.2.7.
+/// Without `timeoutsmtpd`: seconds that a client has for one command. RFC 5321 §4.5.3.2.7.
 const COMMAND_TIMEOUT: u64 = 300;
+/// Without `timeoutsmtpd`: seconds that a client may pause within a message.
+const PAUSE_TIMEOUT: u64 = 1200;
 
 /// The program's entry.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
@@ -96,7 +97,8 @@ impl Trouble {
 
     /// Tells the client; the failure is for the log. A client that does not listen misses it.
     fn tell(self) -> Failure {
-        let mut connection = Connection::new(Duration::from_secs(COMMAND_TIMEOUT));
+        let timeouts = Timeouts::from_seconds(COMMAND_TIMEOUT, PAUSE_TIMEOUT);
+        let mut connection = Connection::new(timeouts);
         let _ = connection.reply(&self.reply.to_bytes(b"")).and_then(|()| connection.flush());
         self.failure.with_status(UNFINISHED)
     }
@@ -112,10 +114,11 @@ impl Server {
     fn prepare() -> Result<Server, Trouble> {
         let home = Home::of_this_program().map_err(Trouble::controls)?;
         let control = Control::new(home.control());
-        let unreadable = |trouble: crate::control::Unreadable| Trouble::controls(trouble.into());
+        let unreadable = |trouble: Unreadable| Trouble::controls(trouble.into());
         let no_name = || Trouble::controls(Failure::temporary("neither control/smtpgreeting nor control/me"));
         let name = control.line_or_me("smtpgreeting").map_err(unreadable)?.ok_or_else(no_name)?;
-        let timeout = control.integer("timeoutsmtpd", COMMAND_TIMEOUT).map_err(unreadable)?;
+        let seconds = |default| control.integer("timeoutsmtpd", default).map_err(unreadable);
+        let timeouts = Timeouts::from_seconds(seconds(COMMAND_TIMEOUT)?, seconds(PAUSE_TIMEOUT)?);
         let mut policy = Policy::read(&control).map_err(unreadable)?;
         if policy.own_literals.host.is_some() {
             policy.own_literals.addresses = interface::addresses().map_err(|error| Trouble {
@@ -127,7 +130,7 @@ impl Server {
             home,
             name,
             ends: Ends::from_environment(),
-            connection: Connection::new(Duration::from_secs(timeout.max(1))),
+            connection: Connection::new(timeouts),
             session: Session::new(policy),
         })
     }
@@ -173,7 +176,7 @@ impl Server {
         let Ok(mut submission) = Submission::start(&self.home) else {
             return Ok(self.reply_at_once(&Reply::QueueNotStarted)?);
         };
-        self.reply(&Reply::GoAhead)?;
+        self.reply_at_once(&Reply::GoAhead)?;
         let time = Stamp::now().seconds;
         submission.put(&self.ends.received(Protocol::Smtp, self.session.helo(), time));
         // An early end drops the submission: qmail-queue sees no envelope and removes what it has.
@@ -186,7 +189,7 @@ impl Server {
         let policy = self.session.policy();
         let mut decoder = Decoder::new(policy.bare_cr, policy.databytes);
         let mut decoded = Vec::new();
-        let mut pace = Pace::new(self.connection.patience());
+        let mut pace = self.connection.pace();
         loop {
             let bytes = self.connection.message_bytes(&mut pace)?;
             let (used, progress) = decoder.feed(bytes, &mut decoded);

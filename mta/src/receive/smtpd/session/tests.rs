@@ -1,3 +1,5 @@
+//! The session against its promises: order of commands, limits, relaying, and a model of its states.
+
 use super::super::data::BareCarriageReturn;
 use super::super::line::Line;
 use super::super::policy::{BadSenders, OwnLiterals};
@@ -298,6 +300,20 @@ fn p1_the_session_is_the_one_of_the_model() {
             };
             assert_eq!(actual, (code.to_string().into_bytes(), recipients), "{line}");
             state = after;
+        }
+    }
+}
+
+proptest::proptest! {
+    /// M7: no bytes in the place of arguments stop a session.
+    #[test]
+    fn m7_any_bytes_can_be_said(
+        lines in proptest::collection::vec((0..4_usize, proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40)), 0..20)
+    ) {
+        let mut session = Session::new(policy());
+        for (verb, rest) in lines {
+            let verb: &[u8] = [&b"MAIL FROM:<"[..], b"RCPT TO:<a@[", b"RCPT ", b""][verb];
+            let _ = session.answer(Command::parse(Line::Complete([verb, &rest].concat())));
         }
     }
 }

@@ -1,0 +1,185 @@
+//! Service directories: the templates of the source tree, with the paths of one installation.
+//!
+//! What an administrator has changed is his: a file that is there is never written again.
+
+use super::config::write_new;
+use super::home::{DEFAULT_HOME, Home, Role};
+use super::{say, trouble};
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use unix::failure::Failure;
+
+/// What an installation decides about its services.
+#[derive(Clone, Debug)]
+pub struct Choices {
+    /// Where smtpd listens: addresses separated by commas.
+    pub smtp_host: String,
+    /// The port, by name or number.
+    pub smtp_port: String,
+}
+
+impl Default for Choices {
+    fn default() -> Choices {
+        Choices { smtp_host: "0".to_owned(), smtp_port: "smtp".to_owned() }
+    }
+}
+
+/// A file of a service directory.
+struct Template {
+    path: &'static str,
+    text: &'static str,
+    mode: u32,
+}
+
+const TEMPLATES: &[Template] = &[
+    Template {
+        path: "service/qmail/run",
+        text: include_str!("../../../service-templates/qmail/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/qmail/log/run",
+        text: include_str!("../../../service-templates/qmail/log/run"),
+        mode: 0o755,
+    },
+    Template { path: "rc", text: include_str!("../../../service-templates/qmail/rc"), mode: 0o755 },
+    Template {
+        path: "service/smtpd/run",
+        text: include_str!("../../../service-templates/smtpd/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/smtpd/log/run",
+        text: include_str!("../../../service-templates/smtpd/log/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/smtpd/rules",
+        text: include_str!("../../../service-templates/smtpd/rules"),
+        mode: 0o644,
+    },
+];
+
+/// The services, in the order in which they are started.
+pub const NAMES: [&str; 2] = ["qmail", "smtpd"];
+
+/// The directory of a service.
+pub fn directory(home: &Home, service: &str) -> PathBuf {
+    home.path().join("service").join(service)
+}
+
+/// Where a service's log files are: `/var/log/NAME`, or `HOME/log/NAME` for a home elsewhere.
+pub fn log_directory(home: &Home, service: &str) -> PathBuf {
+    let base = if home.path() == Path::new(DEFAULT_HOME) {
+        PathBuf::from("/var/log")
+    } else {
+        home.path().join("log")
+    };
+    base.join(service)
+}
+
+/// Installs the service directories, their log directories and the compiled rules.
+pub fn install(home: &Home, choices: &Choices) -> Result<(), Failure> {
+    for service in NAMES {
+        let log = directory(home, service).join("log");
+        fs::create_dir_all(&log).map_err(|error| trouble("create", &log, &error))?;
+        make_log_directory(home, service)?;
+    }
+    for template in TEMPLATES {
+        let path = home.path().join(template.path);
+        write_new(&path, fill_in(template, home, choices).as_bytes(), template.mode)?;
+        let mode = fs::Permissions::from_mode(template.mode);
+        fs::set_permissions(&path, mode).map_err(|error| trouble("set the mode of", &path, &error))?;
+    }
+    compile_rules(home)
+}
+
+/// Sets the variables at the head of a script; all else stays as it is in the source tree.
+fn fill_in(template: &Template, home: &Home, choices: &Choices) -> String {
+    let service = template.path.split('/').nth(1).unwrap_or_default();
+    let value_of = |name: &str| match name {
+        "QMAIL" => Some(home.path().display().to_string()),
+        "LOG" => Some(log_directory(home, service).display().to_string()),
+        "HOST" => Some(choices.smtp_host.clone()),
+        "PORT" => Some(choices.smtp_port.clone()),
+        _ => None,
+    };
+    let line = |line: &str| {
+        let value = line.split_once('=').and_then(|(name, _)| Some((name, value_of(name)?)));
+        value
+            .map_or_else(|| format!("{line}\n"), |(name, value)| format!("{name}={}\n", shell_quoted(&value)))
+    };
+    template.text.lines().map(line).collect()
+}
+
+/// A word that the shell takes as it is.
+fn shell_quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:,".contains(&byte);
+    if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// A log directory belongs to the account that writes logs, and nobody else reads it.
+fn make_log_directory(home: &Home, service: &str) -> Result<(), Failure> {
+    let path = log_directory(home, service);
+    if path.is_dir() {
+        return Ok(());
+    }
+    let qmaill = home.account(Role::Qmaill)?;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|error| trouble("create", parent, &error))?;
+    }
+    let mode = if home.is_single_user() { 0o700 } else { 0o2700 };
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&path)
+        .and_then(|()| std::os::unix::fs::lchown(&path, Some(qmaill.uid), Some(qmaill.gid)))
+        .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(mode)))
+        .map_err(|error| trouble("make", &path, &error))
+}
+
+fn compile_rules(home: &Home) -> Result<(), Failure> {
+    let smtpd = directory(home, "smtpd");
+    if smtpd.join("rules.cdb").exists() {
+        return Ok(());
+    }
+    let rules = smtpd.join("rules");
+    let source = fs::File::open(&rules).map_err(|error| trouble("open", &rules, &error))?;
+    let status = Command::new(home.program("tcprules"))
+        .args(["rules.cdb", "rules.tmp"])
+        .current_dir(&smtpd)
+        .stdin(source)
+        .status()
+        .map_err(|error| trouble("compile", &rules, &error))?;
+    if !status.success() {
+        return Err(Failure::temporary(format!("unable to compile {}", rules.display())));
+    }
+    say(format!("compiled {}", rules.display()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_variables_of_a_script_are_filled_in() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(directory.path()).unwrap();
+        let choices = Choices { smtp_host: "127.0.0.1,::1".to_owned(), smtp_port: "2525".to_owned() };
+        let run = TEMPLATES.iter().find(|template| template.path == "service/smtpd/run").unwrap();
+        let text = fill_in(run, &home, &choices);
+        assert!(text.contains("\nHOST=127.0.0.1,::1\nPORT=2525\n"));
+        assert!(text.contains(&format!("\nQMAIL={}\n", directory.path().display())));
+        assert_eq!(text.lines().count(), run.text.lines().count());
+        let log = TEMPLATES.iter().find(|template| template.path == "service/smtpd/log/run").unwrap();
+        assert!(fill_in(log, &home, &choices).contains("/log/smtpd\n"));
+    }
+
+    #[test]
+    fn a_path_with_blanks_and_quotes_stays_one_word() {
+        assert_eq!(shell_quoted("/srv/mail"), "/srv/mail");
+        assert_eq!(shell_quoted("/a b/it's"), r"'/a b/it'\''s'");
+    }
+}
