@@ -34,7 +34,7 @@ fn lines_pass_unchanged_after_their_stamps_as_through_tai64n() {
     for input in
         ["", "one\n", "\n", "\n\n", "one\ntwo\nthree\n", "partial", "one\npartial", "nul \0 cr \r\n", &long]
     {
-        let ours = Call::ours("accustamp").input(input).run();
+        let ours = Call::ours("accustamp").arg("ignored").input(input).run();
         assert_eq!((ours.code, ours.err_text()), (0, String::new()));
         let lines = without_stamps(&ours.out, is_decimal);
         assert_eq!(lines, input.split_inclusive('\n').map(|line| format!("S {line}")).collect::<String>());
