@@ -41,11 +41,12 @@ fn all_on_disk(directory: &Path) -> bool {
         .all(|path| fs::metadata(path).expect("a log file").permissions().mode() & 0o777 == 0o444)
 }
 
-/// `accustamp WORDS`, with our programs first in PATH and standard error in a file.
+/// `accustamp -- WORDS`, with our programs first in PATH and standard error in a file.
 fn command(words: &[&str], directory: &Path) -> Command {
     let path = format!("{}:/usr/bin:/bin", harness::programs().display());
     let mut command = Command::new(program("accustamp"));
     command
+        .arg("--")
         .args(words)
         .current_dir(directory)
         .env("PATH", path)
@@ -177,7 +178,7 @@ fn term_while_the_program_does_not_read_waits_until_it_has_everything() {
 fn the_end_of_the_input_is_that_of_the_program_whose_exit_status_counts() {
     let place = place();
     for (script, code) in [("cat >out", 0), ("cat >out; exit 3", 3), ("cat >out; kill -9 $$", 111)] {
-        let mut call = Call::ours("accustamp").args(["sh", "-c", script]).input("a\n\nlast");
+        let mut call = Call::ours("accustamp").args(["--", "sh", "-c", script]).input("a\n\nlast");
         call.command().current_dir(place.path());
         let outcome = call.run();
         let errors = if code == 111 { "accustamp: fatal: sh crashed\n" } else { "" };
@@ -251,7 +252,7 @@ fn a_program_that_cannot_be_run_costs_no_line() {
 fn the_program_has_the_standard_descriptors_and_signals_alone() {
     const ORDINARY_SIGNALS: u64 = 0x7fff_ffff;
     let script = "ls -l /proc/self/fd | grep -c ' [3-9] -> '; grep -E '^Sig(Blk|Ign)' /proc/self/status; cat >/dev/null";
-    let outcome = Call::ours("accustamp").args(["sh", "-c", script]).run();
+    let outcome = Call::ours("accustamp").args(["--", "sh", "-c", script]).run();
     let text = outcome.out_text();
     let mut lines = text.lines();
     // The directory that ls reads.

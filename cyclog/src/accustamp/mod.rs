@@ -28,11 +28,11 @@ use unix::program::{Exit, Invocation};
 use unix::signal::{Signal, Signals};
 use unix::stamp::Stamp;
 
-/// Runs `accustamp [program [args ...]]`.
+/// Runs `accustamp [-- program [args ...]]`. Other arguments are ignored, as they always were.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     match invocation.arguments.as_slice() {
-        [] => filter::run(&mut Stamper::new(Stamp::now)),
-        words => run_with(words),
+        [dashes, words @ ..] if dashes == b"--" && !words.is_empty() => run_with(words),
+        _ => filter::run(&mut Stamper::new(Stamp::now)),
     }
 }
 
