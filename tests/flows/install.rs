@@ -333,6 +333,7 @@ fn mail_goes_through_a_real_installation_and_each_program_runs_as_its_account() 
         ("tcpserver", "qmaild"),
         ("qmail-smtpd", "qmaild"),
         ("accustamp", "qmaill"),
+        ("cyclog", "qmaill"),
     ] {
         assert_eq!(running.get(program).map(String::as_str), Some(account), "{program}: {running:?}");
     }
@@ -342,4 +343,15 @@ fn mail_goes_through_a_real_installation_and_each_program_runs_as_its_account() 
     }
     assert_eq!(installation.complaints(), Vec::<String>::new());
     installation.stop();
+    for (service, line) in [("qmail", " status: exiting\n"), ("smtpd", " tcpserver: status: 0/40\n")] {
+        let entries =
+            fs::read_dir(installation.path("log").join(service)).expect("a log directory").flatten();
+        let files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        assert!(!files.is_empty());
+        for file in &files {
+            assert_eq!(fs::metadata(file).expect("a log file").uid(), uid_of("qmaill"), "{}", file.display());
+        }
+        let texts = files.iter().map(|file| fs::read_to_string(file).expect("an ASCII log"));
+        assert!(texts.collect::<String>().contains(line), "{service}");
+    }
 }

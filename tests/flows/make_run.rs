@@ -13,8 +13,12 @@ use std::time::Duration;
 use unix::process::Pid;
 use unix::signal::Signal;
 
-/// What runs in an instance, apart from the programs that store its logs.
-const PROGRAMS: [&str; 9] = [
+/// What runs in an instance.
+const PROGRAMS: [&str; 13] = [
+    "accustamp",
+    "accustamp",
+    "cyclog",
+    "cyclog",
     "qmail-clean",
     "qmail-lspawn",
     "qmail-rspawn",
@@ -60,6 +64,15 @@ impl TryOut {
     fn output(&self) -> String {
         let bytes = fs::read(self.scratch.path().join("output")).expect("the output");
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The log of a service as cyclog stored it, all files of it.
+    fn stored_log(&self, service: &str) -> String {
+        let entries = fs::read_dir(self.path("log").join(service)).expect("a log directory").flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.sort();
+        let texts = paths.iter().map(|path| fs::read_to_string(path).expect("an ASCII log"));
+        texts.collect()
     }
 
     /// The address of the mailbox, from the line that proposes to write to it.
@@ -191,9 +204,9 @@ fn once_shows_the_delivered_message_and_ends() {
         let outcome = run(scratch.path(), &[&port, "once"]);
         assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""), "{}", outcome.out_text());
         let out = outcome.out_text();
-        let shown = "\n  Subject: the first message\n  \n  It came by SMTP through tcpserver and qmail-smtpd \
-            into the queue,\n  and qmail-send had it delivered by qmail-local.\n";
-        assert!(out.contains(shown) && out.ends_with("\nStopped.\n"), "{out}");
+        let end = "\n  Subject: the first message\n  \n  It came by SMTP through tcpserver and qmail-smtpd \
+            into the queue,\n  and qmail-send had it delivered by qmail-local.\nStopped.\n";
+        assert!(out.ends_with(end), "{out}");
         assert_eq!(processes_in(&scratch.path().join("instance/bin")), []);
     }
     assert_eq!(messages(&scratch.path().join("instance/mail/Maildir")).len(), 2);
@@ -232,6 +245,9 @@ fn what_stands_in_the_way_is_named_and_ctrl_c_stops_everything() {
     assert_eq!(try_out.setup.wait(), 0);
     assert!(try_out.output().ends_with("\nStopped.\n"), "{}", try_out.output());
     assert_eq!(try_out.processes(), []);
+    // The logs were written to their last lines.
+    assert!(try_out.stored_log("qmail").ends_with(" status: exiting\n"));
+    assert!(try_out.stored_log("smtpd").ends_with(" tcpserver: status: 0/40\n"));
 }
 
 #[test]
@@ -269,8 +285,7 @@ fn services_obey_svc_and_svstat_says_what_they_do() {
 fn r7_a_killed_process_is_replaced_and_mail_goes_on() {
     let try_out = TryOut::start();
     let all = try_out.program_names();
-    let without_loggers: Vec<&String> = all.iter().filter(|name| PROGRAMS.contains(&name.as_str())).collect();
-    assert_eq!(without_loggers, PROGRAMS.iter().collect::<Vec<_>>());
+    assert_eq!(all, PROGRAMS);
     let victims: Vec<String> = try_out.processes().into_iter().map(|(_, name)| name).collect();
     for (number, victim) in victims.iter().enumerate() {
         // Services that a killed supervise left behind were replaced: look for one that lives now.
@@ -289,6 +304,10 @@ fn r7_a_killed_process_is_replaced_and_mail_goes_on() {
         assert!(replaced, "after the death of {victim} there run {now:?}\n{}", try_out.output());
         try_out.deliver_one(&format!("after the death of {victim} {number}"));
     }
+    let logged = || try_out.stored_log("qmail").matches(" success: did_1+0+0/\n").count();
+    let before = logged();
+    try_out.deliver_one("the last one");
+    wait_until("its delivery is logged", || logged() > before);
 }
 
 #[test]
