@@ -45,6 +45,21 @@ pub fn source_tree() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
 }
 
+/// Writes a file that can be run, with mode 0755.
+///
+/// Another process writes it: had this one, a child that another test forks meanwhile would hold the file open
+/// for writing, and running it would fail with "text busy".
+pub fn put_program(path: &Path, bytes: impl AsRef<[u8]>) {
+    let script = "umask 022 && rm -f \"$0\" && cat >\"$0\" && chmod 0755 \"$0\"";
+    let outcome = Call::path(Path::new("/bin/sh")).args(["-c", script]).arg(path).input(bytes).run();
+    assert_eq!(outcome.code, 0, "{}: {}", path.display(), outcome.err_text());
+}
+
+/// A copy of one of our programs, which see.
+pub fn copy_program(name: &str, path: &Path) {
+    put_program(path, std::fs::read(program(name)).expect("the program"));
+}
+
 /// A directory of the test's own, removed at its end. Others may search it, so that other accounts reach it.
 pub fn scratch() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
