@@ -294,6 +294,8 @@ fn mail_goes_through_a_real_installation_and_each_program_runs_as_its_account() 
         .expect("instructions");
     chown(home.join(".qmail-ext"), Some(joe.account.uid), Some(joe.account.gid)).expect("their owner");
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    // A child of qmail-lspawn on its way to qmail-local would show the name of one and the account of the other.
+    wait_until("the injected message is delivered", || messages(&maildir).len() == 1);
     wait_until("qmail-smtpd runs", || installation.who_runs_what().contains_key("qmail-smtpd"));
     let running = installation.who_runs_what();
     let session = format!(
