@@ -125,6 +125,15 @@ pub fn leave_process_group() -> io::Result<()> {
     Ok(nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0))?)
 }
 
+/// Puts this process into a session and a process group of its own, away from any terminal.
+///
+/// # Errors
+/// EPERM if it leads a process group already.
+pub fn leave_session() -> io::Result<()> {
+    nix::unistd::setsid()?;
+    Ok(())
+}
+
 /// Whether a process is a child of this one that has not ended.
 pub fn is_child(pid: Pid) -> bool {
     matches!(waitpid(pid, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive))
