@@ -7,6 +7,7 @@
 
 pub mod chain;
 pub mod fifo;
+pub mod readproctitle;
 pub mod supervise;
 pub mod svc;
 pub mod svok;

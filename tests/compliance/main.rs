@@ -2,6 +2,7 @@
 //! A file for each program.
 
 mod accustamp;
+mod chain;
 mod cyclog;
 mod dot_qmail_programs;
 mod fixtures;
