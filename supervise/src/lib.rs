@@ -11,5 +11,6 @@ pub mod readproctitle;
 pub mod supervise;
 pub mod svc;
 pub mod svok;
+pub mod svscan;
 pub mod svstat;
 pub mod testfilelock;

@@ -83,6 +83,7 @@ const FOR_ALL: &[&str] = &[
     "supervise",
     "svc",
     "svok",
+    "svscan",
     "svstat",
     "tailocal",
     "tcprules",

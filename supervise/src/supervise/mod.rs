@@ -15,7 +15,7 @@ pub mod service_dir;
 pub mod state;
 pub mod status;
 
-mod program;
+pub(crate) mod program;
 mod request;
 
 use command::Command;

@@ -76,7 +76,7 @@ fn trouble(text: &[&[u8]], error: &io::Error) -> Failure {
 
 /// A service answers the signals that svc sends, even if supervise is a background job of a shell, which
 /// ignores SIGINT and SIGQUIT. SIGHUP stays ignored where nohup was asked for.
-fn reset_signals() {
+pub(crate) fn reset_signals() {
     use Signal::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
     [SIGALRM, SIGCHLD, SIGINT, SIGPIPE, SIGQUIT, SIGTERM].into_iter().for_each(signal::default);
     if !signal::is_ignored(SIGHUP) {
