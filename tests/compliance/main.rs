@@ -16,6 +16,7 @@ mod qmail_showctl;
 mod qmail_smtpd;
 mod supervise;
 mod svc;
+mod svscan;
 mod tailocal;
 mod tcprules;
 mod tcprulescheck;

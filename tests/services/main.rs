@@ -3,4 +3,5 @@
 mod chain;
 mod cyclog;
 mod supervise;
+mod svscan;
 mod tcpserver;
