@@ -53,7 +53,11 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         Layout::Nested => !service_dir::is_normally_down(&request.directory)?,
     };
     let want = request.want.unwrap_or(if normally_up { Want::Up } else { Want::Down });
-    let directory = ServiceDir::hold(request.layout, &request.directory)?;
+    let mut directory = ServiceDir::hold(request.layout, &request.directory)?;
+    if request.layout == Layout::Flat && !request.old_files_only {
+        // As in `announce`.
+        directory.hold_newer_too().unwrap_or_else(|trouble| invocation.warn(trouble.text()));
+    }
     let supervisor = Supervisor {
         invocation,
         directory,
@@ -89,7 +93,7 @@ struct Supervisor<'a> {
 impl Supervisor<'_> {
     fn run(mut self, signals: &Signals) -> Result<Exit, Failure> {
         self.write_status();
-        self.directory.announce()?;
+        self.announce()?;
         let mut flow = self.handle(Event::Begin);
         loop {
             self.write_status();
@@ -101,12 +105,26 @@ impl Supervisor<'_> {
         }
     }
 
+    /// The service of the older form does without what only the newer tools look for.
+    fn announce(&mut self) -> Result<(), Failure> {
+        match self.directory.announce() {
+            Err(trouble) if matches!(self.program, Program::Named { .. }) => {
+                self.invocation.warn(trouble.text());
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
     /// Waits until there may be something to do.
     fn wait(&self, signals: &Signals) {
         let timer = self.timer.map(|at| at.saturating_duration_since(Instant::now()));
         let retry = self.status_is_stale.then_some(STATUS_RETRY);
         let limit = timer.into_iter().chain(retry).min();
-        let descriptors = [(signals.as_fd(), Interest::Read), (self.directory.as_fd(), Interest::Read)];
+        let descriptors: Vec<_> = std::iter::once(signals.as_fd())
+            .chain(self.directory.descriptors())
+            .map(|descriptor| (descriptor, Interest::Read))
+            .collect();
         // Polling two open descriptors does not fail; if it did, looking around too early would be harmless.
         let _ = poll::wait(&descriptors, limit);
     }
@@ -179,11 +197,10 @@ impl Supervisor<'_> {
 
     fn write_status(&mut self) {
         let status = Status::of(&self.state, self.since);
-        let bytes = match self.directory.layout() {
+        let written = self.directory.write_status(|layout| match layout {
             Layout::Flat => status.encode_0_53(self.state.normally_up),
             Layout::Nested => status.encode_0_76(),
-        };
-        let written = self.directory.write_status(&bytes);
+        });
         self.status_is_stale = written.is_err();
         if let Err(trouble) = written {
             self.invocation.warn(trouble);
