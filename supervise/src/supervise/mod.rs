@@ -17,6 +17,7 @@ pub mod status;
 
 pub(crate) mod program;
 mod request;
+mod settings;
 
 use command::Command;
 use program::Program;
@@ -32,7 +33,7 @@ use std::time::{Duration, Instant};
 use unix::directory::WorkingDirectory;
 use unix::failure::{Failure, because};
 use unix::poll::{self, Interest};
-use unix::process;
+use unix::process::{self, Ended};
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal, Signals};
 use unix::stamp::Stamp;
@@ -64,6 +65,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         program: Program::new(&request, outside),
         state: State::new(want, normally_up, request.exiting),
         since: Stamp::now(),
+        started: Instant::now(),
         timer: None,
         status_is_stale: false,
     };
@@ -86,6 +88,8 @@ struct Supervisor<'a> {
     state: State,
     /// When the process was started or ended.
     since: Stamp,
+    /// When the process was started, on a clock that nobody sets.
+    started: Instant,
     timer: Option<Instant>,
     status_is_stale: bool,
 }
@@ -132,10 +136,12 @@ impl Supervisor<'_> {
     /// Takes what happened: deaths first, so that a command finds the service as it is; one command at a time.
     fn look_around(&mut self, signals: &Signals) -> ControlFlow<()> {
         signals.drain();
-        while let Some((pid, _)) = process::reap_any() {
+        while let Some((pid, ended)) = process::reap_any() {
             if self.state.pid() == Some(pid) {
                 self.since = Stamp::now();
-                self.handle(Event::Died)?;
+                self.handle(Event::Died { ended, ran: self.started.elapsed() })?;
+            } else if self.state.finish_pid() == Some(pid) {
+                self.handle(Event::Finished(ended))?;
             }
         }
         // SIGHUP is caught and means nothing: the end of a terminal session ends no service.
@@ -161,6 +167,7 @@ impl Supervisor<'_> {
             for action in self.state.step(event) {
                 match action {
                     Action::Start => events.push_back(self.start()),
+                    Action::Finish(ended) => events.push_back(self.finish(ended)),
                     Action::Signal(signal) => self.signal(signal),
                     Action::SetTimer(time) => self.timer = Instant::now().checked_add(time),
                     Action::Exit => return ControlFlow::Break(()),
@@ -170,27 +177,34 @@ impl Supervisor<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Signals wait while there are two of us: the child must not take one in supervise's stead, nor lose one
-    /// that svc sends it before it is the program.
     fn start(&mut self) -> Event {
-        signal::block_all();
-        let forked = process::fork(|| self.program.run());
-        signal::unblock_all();
-        match forked {
-            Ok(pid) => {
+        self.state.rules = settings::read(|trouble| self.invocation.warn(trouble));
+        match self.fork(|program| program.run()) {
+            Some(pid) => {
                 self.since = Stamp::now();
+                self.started = Instant::now();
                 Event::Started(pid)
             }
-            Err(error) => {
-                self.invocation.warn(because(self.program.fork_trouble(), &error));
-                Event::ForkFailed
-            }
+            None => Event::ForkFailed,
         }
+    }
+
+    fn finish(&self, ended: Ended) -> Event {
+        Event::FinishStarted(self.fork(|program| program.run_finish(ended)))
+    }
+
+    /// Signals wait while there are two of us: the child must not take one in supervise's stead, nor lose one
+    /// that svc sends it before it is the program.
+    fn fork(&self, child: impl FnOnce(&Program) -> u8) -> Option<process::Pid> {
+        signal::block_all();
+        let forked = process::fork(|| child(&self.program));
+        signal::unblock_all();
+        forked.inspect_err(|error| self.invocation.warn(because(self.program.fork_trouble(), error))).ok()
     }
 
     /// A process that has ended and is not yet reaped takes signals too; there is nothing to report.
     fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.state.pid() {
+        if let Some(pid) = self.state.pid().or(self.state.finish_pid()) {
             let _ = process::kill(pid, signal);
         }
     }

@@ -7,6 +7,7 @@ use unix::directory::WorkingDirectory;
 use unix::environment::Environment;
 use unix::exec::{Search, exec};
 use unix::failure::Failure;
+use unix::process::Ended;
 use unix::program::Exit;
 use unix::signal::{self, Signal};
 
@@ -47,6 +48,20 @@ impl Program {
             }
         };
         failure.report("supervise");
+        Exit::TEMPORARY.0
+    }
+
+    /// Becomes `finish` in the service directory, as [`run`](Program::run) becomes the program. Its arguments are
+    /// the exit status of the program, or 256 if a signal ended it, and the number of that signal, or 0.
+    pub fn run_finish(&self, ended: Ended) -> u8 {
+        reset_signals();
+        let (status, signal) = match ended {
+            Ended::Exited(status) => (i32::from(status), 0),
+            Ended::Killed { signal, .. } => (256, signal),
+        };
+        let words = [b"./finish".to_vec(), status.to_string().into(), signal.to_string().into()];
+        let error = exec(&words, &Environment::inherited(), Search::Direct);
+        trouble(&[b"unable to start finish"], &error).report("supervise");
         Exit::TEMPORARY.0
     }
 

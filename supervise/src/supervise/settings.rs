@@ -1,0 +1,60 @@
+//! What a service directory asks for beyond what daemontools did, in files that its owner puts there.
+//!
+//! | file             | what it asks for                                                                        |
+//! |------------------|-----------------------------------------------------------------------------------------|
+//! | `back-off`       | start a service that keeps ending after 1, 2, 4 … seconds; in it the longest wait, or 60 |
+//! | `final-100`      | do not start the service again after exit status 100                                     |
+//! | `finish`         | a program to run after each end of the service; it may exit 100 for the same              |
+//!
+//! They are read at each start of the service. One that cannot be understood is warned of and asks for nothing.
+
+use super::state::Rules;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+use unix::failure::{because, is_absent};
+use unix::{file, number};
+
+/// The longest wait of `back-off`, unless it says otherwise.
+const LONGEST_BACK_OFF: u64 = 60;
+
+/// Reads the files of the working directory. `warn` is told what is wrong with one.
+pub fn read(mut warn: impl FnMut(Vec<u8>)) -> Rules {
+    Rules {
+        back_off: one_number("back-off", LONGEST_BACK_OFF, &mut warn).map(Duration::from_secs),
+        final_100: asks("final-100", |_| true, &mut warn),
+        finish: asks("finish", |found| found.is_file() && found.permissions().mode() & 0o111 != 0, &mut warn),
+    }
+}
+
+/// Whether a file is there, and what is to be of it.
+fn asks(name: &str, is_right: impl Fn(&fs::Metadata) -> bool, warn: &mut impl FnMut(Vec<u8>)) -> bool {
+    match fs::metadata(name) {
+        Ok(found) => is_right(&found),
+        Err(error) => {
+            if !is_absent(&error) {
+                warn(because(["unable to stat ", name].concat(), &error));
+            }
+            false
+        }
+    }
+}
+
+/// The number that a file holds, on a line of its own; nothing if there is no file, `empty` if there is none in it.
+fn one_number(name: &str, empty: u64, warn: &mut impl FnMut(Vec<u8>)) -> Option<u64> {
+    let contents: io::Result<Option<Vec<u8>>> = file::read_if_present(Path::new(name));
+    let bytes = contents.unwrap_or_else(|error| {
+        warn(because(["unable to read ", name].concat(), &error));
+        None
+    })?;
+    let value = match bytes.trim_ascii() {
+        b"" => Some(empty),
+        text => number::whole(text),
+    };
+    if value.is_none() {
+        warn(["unable to read ", name, ": not a number"].concat().into_bytes());
+    }
+    value
+}
