@@ -16,19 +16,22 @@ pub mod state;
 pub mod status;
 
 pub(crate) mod program;
+mod readiness;
 mod request;
 mod settings;
 
 use command::Command;
 use program::Program;
+use readiness::Readiness;
 use request::Request;
 use service_dir::{Layout, ServiceDir};
+use settings::Settings;
 use state::{Action, Event, State, Want};
-use status::Status;
+use status::{Details, Status};
 use std::collections::VecDeque;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use unix::directory::WorkingDirectory;
 use unix::failure::{Failure, because};
@@ -66,6 +69,10 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         state: State::new(want, normally_up, request.exiting),
         since: Stamp::now(),
         started: Instant::now(),
+        starts: 0,
+        last_end: None,
+        settings: Settings::default(),
+        readiness: Readiness::default(),
         timer: None,
         status_is_stale: false,
     };
@@ -90,6 +97,10 @@ struct Supervisor<'a> {
     since: Stamp,
     /// When the process was started, on a clock that nobody sets.
     started: Instant,
+    starts: u32,
+    last_end: Option<Ended>,
+    settings: Settings,
+    readiness: Readiness,
     timer: Option<Instant>,
     status_is_stale: bool,
 }
@@ -127,6 +138,7 @@ impl Supervisor<'_> {
         let limit = timer.into_iter().chain(retry).min();
         let descriptors: Vec<_> = std::iter::once(signals.as_fd())
             .chain(self.directory.descriptors())
+            .chain(self.readiness.descriptor())
             .map(|descriptor| (descriptor, Interest::Read))
             .collect();
         // Polling two open descriptors does not fail; if it did, looking around too early would be harmless.
@@ -136,9 +148,12 @@ impl Supervisor<'_> {
     /// Takes what happened: deaths first, so that a command finds the service as it is; one command at a time.
     fn look_around(&mut self, signals: &Signals) -> ControlFlow<()> {
         signals.drain();
+        self.readiness.look();
         while let Some((pid, ended)) = process::reap_any() {
             if self.state.pid() == Some(pid) {
                 self.since = Stamp::now();
+                self.last_end = Some(ended);
+                self.readiness = Readiness::default();
                 self.handle(Event::Died { ended, ran: self.started.elapsed() })?;
             } else if self.state.finish_pid() == Some(pid) {
                 self.handle(Event::Finished(ended))?;
@@ -178,14 +193,33 @@ impl Supervisor<'_> {
     }
 
     fn start(&mut self) -> Event {
-        self.state.rules = settings::read(|trouble| self.invocation.warn(trouble));
-        match self.fork(|program| program.run()) {
+        self.settings = settings::read(|trouble| self.invocation.warn(trouble));
+        self.state.rules = self.settings.rules.clone();
+        let writer = self.expect_readiness();
+        let notification = writer.as_ref().zip(self.settings.notification);
+        match self.fork(|program| program.run(notification)) {
             Some(pid) => {
                 self.since = Stamp::now();
                 self.started = Instant::now();
+                self.starts = self.starts.saturating_add(1);
                 Event::Started(pid)
             }
             None => Event::ForkFailed,
+        }
+    }
+
+    /// Makes the pipe on which the program is to say that it is ready, if it asks for one. Without it, it runs too.
+    fn expect_readiness(&mut self) -> Option<OwnedFd> {
+        self.settings.notification?;
+        match Readiness::expected() {
+            Ok((readiness, writer)) => {
+                self.readiness = readiness;
+                Some(writer)
+            }
+            Err(error) => {
+                self.invocation.warn(because("unable to create pipe for notification-fd", &error));
+                None
+            }
         }
     }
 
@@ -209,11 +243,19 @@ impl Supervisor<'_> {
         }
     }
 
+    fn details(&self) -> Details {
+        Details::of(&self.state, self.last_end, self.readiness.since(), self.starts)
+    }
+
     fn write_status(&mut self) {
         let status = Status::of(&self.state, self.since);
-        let written = self.directory.write_status(|layout| match layout {
-            Layout::Flat => status.encode_0_53(self.state.normally_up),
-            Layout::Nested => status.encode_0_76(),
+        let details = if self.settings.are_plain() { Vec::new() } else { self.details().encode() };
+        let written = self.directory.write_status(|layout| {
+            let start = match layout {
+                Layout::Flat => status.encode_0_53(self.state.normally_up),
+                Layout::Nested => status.encode_0_76(),
+            };
+            [start, details.clone()].concat()
         });
         self.status_is_stale = written.is_err();
         if let Err(trouble) = written {

@@ -3,6 +3,8 @@
 use super::request::Request;
 use super::service_dir::Layout;
 use std::io;
+use std::os::fd::OwnedFd;
+use unix::descriptor;
 use unix::directory::WorkingDirectory;
 use unix::environment::Environment;
 use unix::exec::{Search, exec};
@@ -38,12 +40,15 @@ impl Program {
     }
 
     /// Becomes the program, in a child that has all signals blocked. Returns the exit status if that fails.
-    pub fn run(&self) -> u8 {
+    /// It inherits the descriptor that it is given, under that number.
+    pub fn run(&self, notification: Option<(&OwnedFd, i32)>) -> u8 {
         reset_signals();
         let failure = match self {
-            Program::Named { words, directory } => run_named(words, directory),
+            Program::Named { words, directory } => run_named(words, directory, notification),
             Program::Run { directory } => {
-                let error = exec(&[b"./run".to_vec()], &Environment::inherited(), Search::Direct);
+                let error = give(notification)
+                    .err()
+                    .unwrap_or_else(|| exec(&[b"./run".to_vec()], &Environment::inherited(), Search::Direct));
                 trouble(&[b"unable to start ", directory, b"/run"], &error)
             }
         };
@@ -76,13 +81,24 @@ impl Program {
     }
 }
 
-fn run_named(words: &[Vec<u8>], directory: &WorkingDirectory) -> Failure {
+fn run_named(
+    words: &[Vec<u8>],
+    directory: &WorkingDirectory,
+    notification: Option<(&OwnedFd, i32)>,
+) -> Failure {
     if let Err(error) = directory.enter() {
         return trouble(&[b"unable to set directory"], &error);
     }
-    let error = exec(words, &Environment::inherited(), Search::PathOrShell);
+    let error = give(notification)
+        .err()
+        .unwrap_or_else(|| exec(words, &Environment::inherited(), Search::PathOrShell));
     let name = words.first().map_or(b"".as_slice(), Vec::as_slice);
     trouble(&[b"unable to run ", name], &error)
+}
+
+/// The last thing before exec: the number may be that of any descriptor of supervise's own.
+fn give(notification: Option<(&OwnedFd, i32)>) -> io::Result<()> {
+    notification.map_or(Ok(()), |(writer, number)| descriptor::place(writer, number))
 }
 
 fn trouble(text: &[&[u8]], error: &io::Error) -> Failure {

@@ -4,6 +4,7 @@
 //! |------------------|-----------------------------------------------------------------------------------------|
 //! | `back-off`       | start a service that keeps ending after 1, 2, 4 … seconds; in it the longest wait, or 60 |
 //! | `final-100`      | do not start the service again after exit status 100                                     |
+//! | `notification-fd`| the number of a descriptor on which the program writes a line once it is ready           |
 //! | `finish`         | a program to run after each end of the service; it may exit 100 for the same              |
 //!
 //! They are read at each start of the service. One that cannot be understood is warned of and asks for nothing.
@@ -20,13 +21,40 @@ use unix::{file, number};
 /// The longest wait of `back-off`, unless it says otherwise.
 const LONGEST_BACK_OFF: u64 = 60;
 
+/// All of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// What the table has to know.
+    pub rules: Rules,
+    /// The descriptor of `notification-fd`.
+    pub notification: Option<i32>,
+}
+
+impl Settings {
+    /// Whether the service asks for nothing that daemontools did not do.
+    pub fn are_plain(&self) -> bool {
+        *self == Settings::default()
+    }
+}
+
 /// Reads the files of the working directory. `warn` is told what is wrong with one.
-pub fn read(mut warn: impl FnMut(Vec<u8>)) -> Rules {
-    Rules {
+pub fn read(mut warn: impl FnMut(Vec<u8>)) -> Settings {
+    let rules = Rules {
         back_off: one_number("back-off", LONGEST_BACK_OFF, &mut warn).map(Duration::from_secs),
         final_100: asks("final-100", |_| true, &mut warn),
         finish: asks("finish", |found| found.is_file() && found.permissions().mode() & 0o111 != 0, &mut warn),
+    };
+    Settings { rules, notification: notification(&mut warn) }
+}
+
+/// The standard descriptors have uses of their own.
+fn notification(warn: &mut impl FnMut(Vec<u8>)) -> Option<i32> {
+    let number = one_number("notification-fd", 0, warn)?;
+    let usable = i32::try_from(number).ok().filter(|number| *number > 2);
+    if usable.is_none() {
+        warn(b"unable to use notification-fd: not a descriptor above 2".to_vec());
     }
+    usable
 }
 
 /// Whether a file is there, and what is to be of it.
