@@ -13,4 +13,5 @@ pub mod svc;
 pub mod svok;
 pub mod svscan;
 pub mod svstat;
+pub mod svwait;
 pub mod testfilelock;

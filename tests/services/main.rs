@@ -2,6 +2,7 @@
 
 mod chain;
 mod cyclog;
+mod settings;
 mod supervise;
 mod svscan;
 mod tcpserver;

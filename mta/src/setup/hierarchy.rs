@@ -85,6 +85,7 @@ const FOR_ALL: &[&str] = &[
     "svok",
     "svscan",
     "svstat",
+    "svwait",
     "tailocal",
     "tcprules",
     "tcprulescheck",
