@@ -100,6 +100,11 @@ pub fn kill(pid: Pid, signal: Signal) -> io::Result<()> {
     Ok(nix::sys::signal::kill(pid, signal)?)
 }
 
+/// Sends a signal to a process group, named by the process that leads it.
+pub fn kill_group(leader: Pid, signal: Signal) -> io::Result<()> {
+    Ok(nix::sys::signal::killpg(leader, signal)?)
+}
+
 /// This process.
 pub fn own_pid() -> Pid {
     getpid()
