@@ -217,3 +217,92 @@ fn svwait_waits_for_every_directory_and_says_how_it_is_called() {
     service.supervise.signal(Signal::SIGTERM);
     assert_eq!(service.call("svwait", &["-d", "-t", "0", "missing"]).code, 99);
 }
+
+#[test]
+fn svc_sends_any_signal_by_name_or_number() {
+    let traps = ["USR1", "WINCH", "QUIT"].map(|name| format!("trap 'echo {name} >>../caught' {name}; "));
+    let service = service(&(traps.concat() + "touch ../ready; while :; do sleep 0.05; done"), &[]);
+    wait_until("the traps", || service.path("ready").exists());
+    let mut expected = String::new();
+    for (name, caught) in [("USR1", "USR1"), ("SIGWINCH", "WINCH"), ("3", "QUIT")] {
+        let outcome = service.call("svc", &["--signal", name, "service"]);
+        assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""));
+        expected = expected + caught + "\n";
+        wait_until(caught, || service.read("caught") == expected);
+    }
+    assert_eq!(service.call("svc", &["--signal", "STOP", "service"]).code, 0);
+    service.wait_for_svstat_to_say(", paused");
+    let outcome = service.call("svc", &["--signal", "NONE", "service"]);
+    let text = "svc: fatal: unknown signal NONE\n";
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (100, text));
+    service.svc("-c");
+}
+
+#[test]
+fn signals_reach_the_whole_process_group_where_that_is_asked_for() {
+    let script = "sleep 1000 & echo $! >../child; wait";
+    let is_gone = |pid: &str| !PathBuf::from(format!("/proc/{}", pid.trim_end())).exists();
+    for is_group in [true, false] {
+        let files: &[(&str, &str)] = if is_group { &[("process-group", "")] } else { &[] };
+        let service = service(script, files);
+        wait_until("the child", || service.read("child").ends_with('\n'));
+        let child = service.read("child");
+        service.svc("-dk");
+        assert_eq!(service.call("svwait", &["-d", "-t", "30", "service"]).code, 0);
+        if is_group {
+            wait_until("the child to be gone", || is_gone(&child));
+        } else {
+            assert!(!is_gone(&child));
+            let pid = child.trim_end().parse().expect("a process number");
+            unix::process::kill(unix::process::Pid::from_raw(pid), Signal::SIGKILL).expect("the child");
+        }
+    }
+}
+
+#[test]
+fn a_service_waits_for_those_that_it_needs() {
+    let service = service("exec sleep 1000", &[("wait-for", "../other\n")]);
+    service.wait_for_svstat_to_say(", waiting for others");
+    fs::create_dir(service.path("other")).expect("another service directory");
+    fs::write(service.path("other/notification-fd"), "4\n").expect("a file");
+    let script = "read line <gate; echo >&4; exec sleep 1000";
+    let mut command = Command::new(program("supervise"));
+    command.args(["other", "sh", "-c", script]).current_dir(service.scratch.path());
+    let mut other = Running::start(&mut command);
+    assert_eq!(service.call("svwait", &["-t", "30", "other"]).code, 0);
+    service.wait_for_svstat_to_say(", waiting for others");
+    drop(service.wait_for_a_program_at_the_gate());
+    assert_eq!(service.call("svwait", &["-t", "30", "service"]).code, 0);
+    assert_eq!(service.call("svwait", &["-r", "-t", "0", "other"]).code, 0);
+    other.signal(Signal::SIGTERM);
+    assert_eq!(other.wait(), 0);
+    assert_eq!(service.call("svwait", &["-d", "-t", "0", "service"]).code, 99);
+}
+
+#[test]
+fn a_service_that_waits_for_others_can_be_told_not_to() {
+    let mut service = service("exec sleep 1000", &[("wait-for", "../missing\n")]);
+    service.wait_for_svstat_to_say(", waiting for others");
+    service.svc("-dx");
+    assert_eq!(service.supervise.wait(), 0);
+}
+
+#[test]
+fn a_service_directory_that_cannot_be_written_keeps_its_state_elsewhere() {
+    let service = service("exec sleep 1000", &[]);
+    let target = service.path("state");
+    service.svc("-dx");
+    wait_until("the end of supervise", || service.call("svok", &["service"]).code == 100);
+    fs::remove_dir_all(service.path("service/supervise")).expect("the old state");
+    std::os::unix::fs::symlink("../state", service.path("service/supervise")).expect("a link");
+    let read_only = fs::Permissions::from_mode(0o555);
+    fs::set_permissions(service.path("service"), read_only).expect("a directory that may only be read");
+    let mut command = Command::new(program("supervise"));
+    let mut supervise = Running::start(command.arg("service").current_dir(service.scratch.path()));
+    assert_eq!(service.call("svwait", &["-t", "30", "service"]).code, 0);
+    let names: Vec<_> = fs::read_dir(service.path("service")).expect("the directory").flatten().collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(target.join("status").exists());
+    service.svc("-dx");
+    assert_eq!(supervise.wait(), 0);
+}

@@ -15,12 +15,14 @@ pub mod service_dir;
 pub mod state;
 pub mod status;
 
+mod others;
 pub(crate) mod program;
 mod readiness;
 mod request;
 mod settings;
 
 use command::Command;
+use others::Others;
 use program::Program;
 use readiness::Readiness;
 use request::Request;
@@ -73,6 +75,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         last_end: None,
         settings: Settings::default(),
         readiness: Readiness::default(),
+        others: Others::new()?,
         timer: None,
         status_is_stale: false,
     };
@@ -101,6 +104,7 @@ struct Supervisor<'a> {
     last_end: Option<Ended>,
     settings: Settings,
     readiness: Readiness,
+    others: Others,
     timer: Option<Instant>,
     status_is_stale: bool,
 }
@@ -195,9 +199,13 @@ impl Supervisor<'_> {
     fn start(&mut self) -> Event {
         self.settings = settings::read(|trouble| self.invocation.warn(trouble));
         self.state.rules = self.settings.rules.clone();
+        if !self.settings.wait_for.iter().all(|other| self.others.is_up(other)) {
+            return Event::OthersNotUp;
+        }
         let writer = self.expect_readiness();
         let notification = writer.as_ref().zip(self.settings.notification);
-        match self.fork(|program| program.run(notification)) {
+        let own_group = self.settings.process_group;
+        match self.fork(|program| program.run(notification, own_group)) {
             Some(pid) => {
                 self.since = Stamp::now();
                 self.started = Instant::now();
@@ -238,9 +246,14 @@ impl Supervisor<'_> {
 
     /// A process that has ended and is not yet reaped takes signals too; there is nothing to report.
     fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.state.pid().or(self.state.finish_pid()) {
-            let _ = process::kill(pid, signal);
-        }
+        let _ = match (self.state.pid(), self.state.finish_pid()) {
+            // Just after its start it may have no group yet.
+            (Some(pid), _) if self.settings.process_group => {
+                process::kill_group(pid, signal).or_else(|_| process::kill(pid, signal))
+            }
+            (Some(pid), _) | (None, Some(pid)) => process::kill(pid, signal),
+            (None, None) => Ok(()),
+        };
     }
 
     fn details(&self) -> Details {

@@ -9,7 +9,7 @@ use unix::directory::WorkingDirectory;
 use unix::environment::Environment;
 use unix::exec::{Search, exec};
 use unix::failure::Failure;
-use unix::process::Ended;
+use unix::process::{self, Ended};
 use unix::program::Exit;
 use unix::signal::{self, Signal};
 
@@ -40,9 +40,13 @@ impl Program {
     }
 
     /// Becomes the program, in a child that has all signals blocked. Returns the exit status if that fails.
-    /// It inherits the descriptor that it is given, under that number.
-    pub fn run(&self, notification: Option<(&OwnedFd, i32)>) -> u8 {
+    /// It inherits the descriptor that it is given, under that number; `own_group` makes it lead a session.
+    pub fn run(&self, notification: Option<(&OwnedFd, i32)>, own_group: bool) -> u8 {
         reset_signals();
+        if own_group {
+            // A child that was just forked leads no group, so this does not fail.
+            let _ = process::leave_session();
+        }
         let failure = match self {
             Program::Named { words, directory } => run_named(words, directory, notification),
             Program::Run { directory } => {

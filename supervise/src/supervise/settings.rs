@@ -7,11 +7,13 @@
 //! | `notification-fd`| the number of a descriptor on which the program writes a line once it is ready           |
 //! | `finish`         | a program to run after each end of the service; it may exit 100 for the same              |
 //!
+//! | `process-group`  | a session of its own for the program, and signals to everything in its process group     |
+//! | `wait-for`       | service directories, one a line, that have to be up, and ready if they tell, before it    |
+//!
 //! They are read at each start of the service. One that cannot be understood is warned of and asks for nothing.
 
 use super::state::Rules;
 use std::fs;
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -28,6 +30,10 @@ pub struct Settings {
     pub rules: Rules,
     /// The descriptor of `notification-fd`.
     pub notification: Option<i32>,
+    /// Whether there is a `process-group`.
+    pub process_group: bool,
+    /// The directories of `wait-for`, as seen from the service directory.
+    pub wait_for: Vec<Vec<u8>>,
 }
 
 impl Settings {
@@ -44,7 +50,12 @@ pub fn read(mut warn: impl FnMut(Vec<u8>)) -> Settings {
         final_100: asks("final-100", |_| true, &mut warn),
         finish: asks("finish", |found| found.is_file() && found.permissions().mode() & 0o111 != 0, &mut warn),
     };
-    Settings { rules, notification: notification(&mut warn) }
+    Settings {
+        rules,
+        notification: notification(&mut warn),
+        process_group: asks("process-group", |_| true, &mut warn),
+        wait_for: lines("wait-for", &mut warn),
+    }
 }
 
 /// The standard descriptors have uses of their own.
@@ -70,13 +81,16 @@ fn asks(name: &str, is_right: impl Fn(&fs::Metadata) -> bool, warn: &mut impl Fn
     }
 }
 
+/// The lines of a file that are not empty.
+fn lines(name: &str, warn: &mut impl FnMut(Vec<u8>)) -> Vec<Vec<u8>> {
+    let bytes = contents(name, warn).unwrap_or_default();
+    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
 /// The number that a file holds, on a line of its own; nothing if there is no file, `empty` if there is none in it.
 fn one_number(name: &str, empty: u64, warn: &mut impl FnMut(Vec<u8>)) -> Option<u64> {
-    let contents: io::Result<Option<Vec<u8>>> = file::read_if_present(Path::new(name));
-    let bytes = contents.unwrap_or_else(|error| {
-        warn(because(["unable to read ", name].concat(), &error));
-        None
-    })?;
+    let bytes = contents(name, warn)?;
     let value = match bytes.trim_ascii() {
         b"" => Some(empty),
         text => number::whole(text),
@@ -85,4 +99,12 @@ fn one_number(name: &str, empty: u64, warn: &mut impl FnMut(Vec<u8>)) -> Option<
         warn(["unable to read ", name, ": not a number"].concat().into_bytes());
     }
     value
+}
+
+/// What is in a file, if there is one that can be read.
+fn contents(name: &str, warn: &mut impl FnMut(Vec<u8>)) -> Option<Vec<u8>> {
+    file::read_if_present(Path::new(name)).unwrap_or_else(|error| {
+        warn(because(["unable to read ", name].concat(), &error));
+        None
+    })
 }

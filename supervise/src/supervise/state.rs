@@ -69,6 +69,8 @@ enum Gate {
     AfterFailedFork,
     /// The service keeps ending.
     BackOff,
+    /// Other services have to be up first.
+    Others,
 }
 
 /// What can happen.
@@ -82,6 +84,8 @@ pub enum Event {
     Started(Pid),
     /// The start that was asked for made no process.
     ForkFailed,
+    /// The start that was asked for has to wait for other services.
+    OthersNotUp,
     /// The process of the service ended, having run so long.
     Died {
         /// How it ended.
@@ -175,6 +179,11 @@ impl State {
         self.service == Service::Due && self.gate == Gate::BackOff
     }
 
+    /// Whether it waits for other services.
+    pub fn is_waiting_for_others(&self) -> bool {
+        self.service == Service::Due && self.gate == Gate::Others
+    }
+
     /// The table.
     pub fn step(&mut self, event: Event) -> Vec<Action> {
         match event {
@@ -189,6 +198,10 @@ impl State {
             Event::ForkFailed => {
                 self.gate = Gate::AfterFailedFork;
                 vec![Action::SetTimer(AFTER_FAILED_FORK)]
+            }
+            Event::OthersNotUp => {
+                self.gate = Gate::Others;
+                vec![Action::SetTimer(BETWEEN_STARTS)]
             }
             Event::Died { ended, ran } => self.end(ended, ran),
             Event::FinishStarted(None) => self.after_finish(),
@@ -298,7 +311,7 @@ impl State {
                 self.gate = Gate::AfterStart;
                 return vec![Action::SetTimer(BETWEEN_STARTS)];
             }
-            Gate::Open | Gate::AfterStart => {}
+            Gate::Open | Gate::AfterStart | Gate::Others => {}
         }
         self.go_on()
     }
@@ -649,6 +662,22 @@ mod tests {
         let mut state = finishing();
         assert_eq!(state.step(Event::Finished(Ended::Exited(100))), []);
         assert_eq!((state.service, state.failed), (Service::Down, true));
+    }
+
+    #[test]
+    fn a_service_that_waits_for_others_asks_again_and_obeys_meanwhile() {
+        let mut state = wanting(Want::Up);
+        state.step(Event::Begin);
+        assert_eq!(state.step(Event::OthersNotUp), [Action::SetTimer(BETWEEN_STARTS)]);
+        assert!(state.is_waiting_for_others());
+        assert_eq!(send(&mut state, "u"), []);
+        assert_eq!(state.step(Event::TimerExpired), [Action::Start]);
+        state.step(Event::OthersNotUp);
+        assert_eq!(send(&mut state, "d"), []);
+        assert_eq!(state.step(Event::TimerExpired), []);
+        send(&mut state, "u");
+        state.step(Event::OthersNotUp);
+        assert_eq!(send(&mut state, "dx"), [Action::Exit]);
     }
 
     #[test]

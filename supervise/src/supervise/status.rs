@@ -121,6 +121,8 @@ pub enum Phase {
     BackingOff,
     /// It said that it is of no use to start it again.
     Failed,
+    /// It waits for other services to be up.
+    Waiting,
 }
 
 const VERSION: u8 = 1;
@@ -134,6 +136,7 @@ impl Details {
             Service::Up { .. } => Phase::Up,
             Service::Finishing { .. } => Phase::Finishing,
             Service::Due if state.is_backing_off() => Phase::BackingOff,
+            Service::Due if state.is_waiting_for_others() => Phase::Waiting,
             Service::Down if state.failed => Phase::Failed,
             Service::Due | Service::Down => Phase::Down,
         };
@@ -150,6 +153,7 @@ impl Details {
             Phase::Finishing => 2,
             Phase::BackingOff => 3,
             Phase::Failed => 4,
+            Phase::Waiting => 5,
         };
         [
             [VERSION, phase].as_slice(),
@@ -173,6 +177,7 @@ impl Details {
             (VERSION, 2) => Phase::Finishing,
             (VERSION, 3) => Phase::BackingOff,
             (VERSION, 4) => Phase::Failed,
+            (VERSION, 5) => Phase::Waiting,
             _ => return None,
         };
         Some(Details {
@@ -225,7 +230,9 @@ mod tests {
     #[test]
     fn details_are_read_as_they_were_written_and_of_nobody_elses_bytes() {
         let ready = Some(Stamp { nanoseconds: 500, ..up().since });
-        for phase in [Phase::Down, Phase::Up, Phase::Finishing, Phase::BackingOff, Phase::Failed] {
+        for phase in
+            [Phase::Down, Phase::Up, Phase::Finishing, Phase::BackingOff, Phase::Failed, Phase::Waiting]
+        {
             let details = Details { phase, last_end: Some(25_600), ready, starts: 7, back_off: 60 };
             assert_eq!(details.encode().len(), 26);
             assert_eq!(Details::decode(&details.encode()), Some(details));

@@ -48,6 +48,7 @@ fn further_remarks(details: Option<&Details>) -> String {
         Phase::Finishing => ", finishing".to_owned(),
         Phase::BackingOff => format!(", backing off {} seconds", details.back_off),
         Phase::Failed => ", failed".to_owned(),
+        Phase::Waiting => ", waiting for others".to_owned(),
         Phase::Up | Phase::Down => String::new(),
     }
 }
@@ -95,6 +96,7 @@ mod tests {
             (Phase::Finishing, ", finishing"),
             (Phase::BackingOff, ", backing off 4 seconds"),
             (Phase::Failed, ", failed"),
+            (Phase::Waiting, ", waiting for others"),
         ] {
             let line = line_0_76(&status, true, Some(&details(phase)), SINCE);
             assert_eq!(line, format!("down 0 seconds, normally up, want up{remark}"));

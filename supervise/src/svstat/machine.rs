@@ -47,6 +47,7 @@ fn json_fields(seen: &Seen, now: Stamp) -> Vec<(&'static str, String)> {
             Phase::Finishing => b"finishing",
             Phase::BackingOff => b"backing off",
             Phase::Failed => b"failed",
+            Phase::Waiting => b"waiting",
         };
         fields.push(("phase", quoted(phase)));
         fields.push(("starts", details.starts.to_string()));
