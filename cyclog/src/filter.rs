@@ -27,17 +27,31 @@ pub fn run(filter: &mut impl Filter) -> Result<Exit, Failure> {
     let mut input = vec![0; READ_SIZE];
     let mut output = Vec::new();
     while let Ok(length @ 1..) = read_some(&mut input) {
-        for piece in input.get(..length).unwrap_or_default().chunks(PIECE_SIZE) {
-            filter.change(piece, &mut output);
-            if output.len() >= READ_SIZE {
-                write(&mut output)?;
-            }
-        }
-        write(&mut output)?;
+        pass(filter, input.get(..length).unwrap_or_default(), &mut output, write)?;
     }
     filter.finish(&mut output);
-    write(&mut output)?;
+    write(&output)?;
     Ok(Exit::SUCCESS)
+}
+
+/// Changes the bytes and writes all that comes of it. `output` is memory to use, empty before and after, which
+/// does not grow with the bytes.
+pub fn pass(
+    filter: &mut impl Filter,
+    bytes: &[u8],
+    output: &mut Vec<u8>,
+    mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for piece in bytes.chunks(PIECE_SIZE) {
+        filter.change(piece, output);
+        if output.len() >= READ_SIZE {
+            write(output)?;
+            output.clear();
+        }
+    }
+    write(output)?;
+    output.clear();
+    Ok(())
 }
 
 /// Reads what standard input has, waiting until it has something; 0 is the end.
@@ -55,10 +69,8 @@ pub fn read_some(buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-fn write(output: &mut Vec<u8>) -> Result<(), Failure> {
-    let written = descriptor::output().write_all(output);
-    output.clear();
-    written.map_err(|_| Failure::silent(Exit::TEMPORARY))
+fn write(bytes: &[u8]) -> Result<(), Failure> {
+    descriptor::output().write_all(bytes).map_err(|_| Failure::silent(Exit::TEMPORARY))
 }
 
 /// The size of a pipe on Linux: one read can empty it.

@@ -16,4 +16,5 @@ pub mod cyclog;
 pub mod tailocal;
 
 pub mod filter;
+mod input;
 pub mod patience;

@@ -1,10 +1,9 @@
 //! `qmail-inject` and `sendmail`.
 
 use crate::fixtures::{Case, Fixtures, latin1, matches, with_sorted_recipients};
-use harness::{Call, FakeQueue, MailHome, Outcome};
+use harness::{Call, FakeQueue, MailHome, Outcome, put_program};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 
 const CONTROL: [(&str, &[u8]); 1] = [("me", b"mx.example.org\n")];
 
@@ -68,8 +67,7 @@ fn inject_with(prepare: impl Fn(&MailHome, Call) -> Call) -> (Outcome, FakeQueue
 /// Makes a program that stands in for qmail-queue and runs a line of shell.
 fn queue_program(home: &MailHome, line: &str) -> std::path::PathBuf {
     let path = home.path().join("bin/scripted-queue");
-    std::fs::write(&path, format!("#!/bin/sh\n{line}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    put_program(&path, format!("#!/bin/sh\n{line}\n"));
     path
 }
 
@@ -312,9 +310,7 @@ fn sendmail_by_another_name_is_another_program() {
 fn smtp_through_sendmail_may_relay() {
     let home = MailHome::new(CONTROL);
     let smtpd = home.path().join("bin/qmail-smtpd");
-    std::fs::write(&smtpd, "#!/bin/sh\necho \"$RELAYCLIENT|$DATABYTES|$TCPREMOTEIP|$TCPREMOTEINFO\"\n")
-        .unwrap();
-    std::fs::set_permissions(&smtpd, std::fs::Permissions::from_mode(0o755)).unwrap();
+    put_program(&smtpd, "#!/bin/sh\necho \"$RELAYCLIENT|$DATABYTES|$TCPREMOTEIP|$TCPREMOTEINFO\"\n");
     let outcome = home.call("sendmail").env_clear().env("PATH", "/bin:/usr/bin").arg("-bs").run();
     assert_eq!((outcome.code, outcome.out_text().as_str()), (0, "|0|127.0.0.1|sendmail-bs\n"));
 }

@@ -1,10 +1,9 @@
 //! `qmail-smtpd`.
 
 use crate::fixtures::{Case, Fixtures, matches, with_sorted_recipients};
-use harness::{Call, FakeQueue, MailHome, Outcome, Running, settles, wait_until};
+use harness::{Call, FakeQueue, MailHome, Outcome, Running, put_program, settles, wait_until};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -236,8 +235,7 @@ fn an_address_of_this_machine_in_brackets_is_our_host() {
 /// Puts a shell script at bin/script in the home.
 fn script(home: &MailHome, body: &str) {
     let path = home.path().join("bin/script");
-    fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("a script");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+    put_program(&path, format!("#!/bin/sh\n{body}\n"));
 }
 
 /// M6: what the queue program says is one line of reply, however it is meant.

@@ -3,7 +3,8 @@
 //! Each of our programs has to work with the others of daemontools, so the scenarios run in all combinations.
 
 use harness::{
-    Call, Outcome, Running, both, installed, is_root, program, scratch, settles, skipped, wait_until,
+    Call, Outcome, Running, both, installed, is_root, program, put_program, scratch, settles, skipped,
+    wait_until,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -42,8 +43,7 @@ fn service(run: &str) -> TempDir {
     let scratch = scratch();
     fs::create_dir(scratch.path().join("service")).expect("a service directory");
     let path = scratch.path().join("service/run");
-    fs::write(&path, run).expect("a script");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("an executable script");
+    put_program(&path, run);
     scratch
 }
 

@@ -1,10 +1,11 @@
 //! `tcpserver`.
 
-use harness::{Answer, Call, DnsServer, Record, TcpServer, both, is_root, scratch, skipped, wait_until};
+use harness::{
+    Answer, Call, DnsServer, Record, TcpServer, both, is_root, put_program, scratch, skipped, wait_until,
+};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use unix::signal::Signal;
 
@@ -185,8 +186,7 @@ fn a_program_that_cannot_be_run_is_named() {
     both("tcpserver", |program| {
         let directory = scratch();
         let script = directory.path().join("script");
-        fs::write(&script, "echo no interpreter is named\n").expect("a script");
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a mode");
+        put_program(&script, "echo no interpreter is named\n");
         let script = script.display().to_string();
         for (command, error) in [("no-such-program", "file does not exist"), (&script, "exec format error")] {
             let server = start(program, &[], &[command]);
@@ -236,9 +236,7 @@ fn without_a_process_for_it_a_connection_is_dropped_and_the_server_goes_on() {
     both("tcpserver", |program| {
         let directory = scratch();
         let limited = directory.path().join("limited");
-        fs::write(&limited, format!("#!/bin/bash\nulimit -u 1; exec {} \"$@\"\n", program.display()))
-            .expect("a script");
-        fs::set_permissions(&limited, fs::Permissions::from_mode(0o755)).expect("a mode");
+        put_program(&limited, format!("#!/bin/bash\nulimit -u 1; exec {} \"$@\"\n", program.display()));
         let mut server = start(&limited, &["-u64987"], &["echo", "served"]);
         for turn in 1..=2 {
             assert_eq!(server.ask(), "");

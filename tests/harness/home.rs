@@ -41,7 +41,7 @@ impl MailHome {
         if !path.exists() {
             let built = crate::program(name);
             if fs::hard_link(&built, &path).is_err() {
-                fs::copy(&built, &path).expect("a copy of the program");
+                crate::copy_program(name, &path);
             }
         }
         path
@@ -62,8 +62,7 @@ impl MailHome {
         let script = format!(
             "#!/bin/sh\ncat >'{directory}'/$$.msg\ncat <&1 >'{directory}'/$$.env\nexit ${{FAKEQUEUE_EXIT:-0}}\n"
         );
-        fs::write(&program, script).expect("the fake queue");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
+        crate::put_program(&program, script);
         FakeQueue { program, captured }
     }
 }

@@ -6,6 +6,7 @@
 mod call;
 mod dns_server;
 mod home;
+mod instance;
 mod running;
 mod smtp_peer;
 mod tcp_server;
@@ -15,6 +16,7 @@ mod wait;
 pub use call::{Call, Outcome, both};
 pub use dns_server::{Answer, DnsServer, Record};
 pub use home::{FakeQueue, MailHome};
+pub use instance::{HOST, Instance, installable, owner_uid, processes_in};
 pub use running::Running;
 pub use smtp_peer::{Script, SmtpPeer};
 pub use tcp_server::TcpServer;
@@ -43,6 +45,21 @@ pub fn programs() -> PathBuf {
 /// The top of the source tree.
 pub fn source_tree() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+}
+
+/// Writes a file that can be run, with mode 0755.
+///
+/// Another process writes it: had this one, a child that another test forks meanwhile would hold the file open
+/// for writing, and running it would fail with "text busy".
+pub fn put_program(path: &Path, bytes: impl AsRef<[u8]>) {
+    let script = "umask 022 && rm -f \"$0\" && cat >\"$0\" && chmod 0755 \"$0\"";
+    let outcome = Call::path(Path::new("/bin/sh")).args(["-c", script]).arg(path).input(bytes).run();
+    assert_eq!(outcome.code, 0, "{}: {}", path.display(), outcome.err_text());
+}
+
+/// A copy of one of our programs, which see.
+pub fn copy_program(name: &str, path: &Path) {
+    put_program(path, std::fs::read(program(name)).expect("the program"));
 }
 
 /// A directory of the test's own, removed at its end. Others may search it, so that other accounts reach it.

@@ -1,6 +1,6 @@
 //! Programs that change one thing and then run another, and the small tools beside them.
 
-use harness::{Call, Running, is_root, program, scratch, skipped, wait_until};
+use harness::{Call, Running, copy_program, is_root, program, scratch, skipped, wait_until};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -69,7 +69,7 @@ fn setuser_without_root_runs_nothing() {
     let scratch = scratch();
     // nobody may be unable to reach the build directory.
     let copy = scratch.path().join("setuser");
-    fs::copy(program("setuser"), &copy).expect("a copy of setuser");
+    copy_program("setuser", &copy);
     let outcome =
         Call::ours("setuser").args(["nobody", "./setuser", "nobody", "true"]).within(scratch.path()).run();
     assert_eq!(outcome.code, 111);

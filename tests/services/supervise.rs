@@ -1,6 +1,9 @@
 //! `supervise`, `svc`, `svstat` and `svok` with real processes and signals, and what goes wrong around them.
 
-use harness::{Call, Outcome, Running, installed, is_root, program, scratch, settles, skipped, wait_until};
+use harness::{
+    Call, Outcome, Running, copy_program, installed, is_root, program, put_program, scratch, settles,
+    skipped, wait_until,
+};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -186,8 +189,7 @@ fn a_script_without_an_interpreter_line_is_run_by_the_shell() {
     let scratch = scratch();
     fs::create_dir(scratch.path().join("service")).expect("a service directory");
     let script = scratch.path().join("script");
-    fs::write(&script, "echo \"$0 $1\" > said\n").expect("a script");
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("an executable script");
+    put_program(&script, "echo \"$0 $1\" > said\n");
     let service = Supervised::start_in(scratch, &["-o"], &["./script", "word"]);
     wait_until("the script", || service.read("said") == "./script word\n");
 }
@@ -413,7 +415,7 @@ fn r4_when_no_process_can_be_made_svc_is_answered_and_u_tries_at_once() {
     std::os::unix::fs::chown(&directory, Some(nobody.uid), Some(nobody.gid)).expect("nobody's directory");
     // nobody may be unable to reach the build directory.
     let copy = scratch.path().join("supervise");
-    fs::copy(program("supervise"), &copy).expect("a copy of supervise");
+    copy_program("supervise", &copy);
     let mut command = Command::new(program("setuser"));
     command.args(["nobody", "prlimit", "--nproc=0:50", "./supervise", "service"]).args(PATIENT);
     let mut service = Supervised::start_command(scratch, &mut command);

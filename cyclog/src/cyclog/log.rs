@@ -1,5 +1,5 @@
 //! The log directory, which is the working directory: files made, filled, put on disk and removed by the rules of
-//! [`rotation`](super::rotation).
+//! [`super::rotation`].
 //!
 //! What a crash leaves: the file being written, mode 0644, with all or part of what was written to it. A file of mode
 //! 0444 is on disk with its name.

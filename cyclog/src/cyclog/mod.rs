@@ -19,17 +19,15 @@
 mod log;
 mod rotation;
 
+use crate::input::{Input, Piece};
 use crate::patience::Patience;
 use log::{GaveUp, Log};
 use rotation::Limits;
-use std::io::{self, ErrorKind, Read};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
-use unix::descriptor;
 use unix::failure::Failure;
-use unix::poll::{self, Interest};
 use unix::process::set_umask;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
@@ -67,15 +65,21 @@ fn parse(invocation: &Invocation) -> Result<(Limits, &[u8]), Failure> {
 }
 
 fn copy(log: &mut Log, patience: &mut Patience<'_>) -> Result<(), Failure> {
+    let unreadable = |error: io::Error| Failure::temporary("unable to read input").because(&error);
     let mut input = Input::new();
     loop {
-        let bytes = input
-            .next(patience)
-            .map_err(|error| Failure::temporary("unable to read input").because(&error))?;
-        if bytes.is_empty() {
-            return Ok(());
+        let is_ready = input.wait(&[patience.as_fd()]).map_err(unreadable)?;
+        if patience.is_terminated() {
+            return Ok(log.append(input.rest_of_line(), patience)?);
         }
-        log.append(bytes, patience)?;
+        if !is_ready {
+            continue;
+        }
+        match input.read().map_err(unreadable)? {
+            Piece::Bytes(bytes) => log.append(bytes, patience)?,
+            Piece::Nothing => {}
+            Piece::End => return Ok(()),
+        }
     }
 }
 
@@ -85,63 +89,6 @@ impl From<GaveUp> for Failure {
     }
 }
 
-/// Standard input up to its end or TERM.
-struct Input {
-    buffer: Vec<u8>,
-    /// Whether the last byte that was read is not a newline.
-    within_line: bool,
-    /// How many bytes of a line are still read after TERM.
-    line_allowance: usize,
-}
-
-impl Input {
-    fn new() -> Input {
-        Input { buffer: vec![0; READ_SIZE], within_line: false, line_allowance: READ_SIZE }
-    }
-
-    /// The next bytes, as many as there are; waits for some. None: the log ends here.
-    fn next(&mut self, patience: &mut Patience<'_>) -> io::Result<&[u8]> {
-        let mut input = descriptor::input();
-        loop {
-            let limit = patience.is_terminated().then_some(Duration::ZERO);
-            let awaited = [(input.as_fd(), Interest::Read), (patience.as_fd(), Interest::Read)];
-            let is_ready = poll::wait(&awaited, limit)?.first() == Some(&true);
-            // TERM may have come while input came, too.
-            let wanted = self.wanted(patience.is_terminated());
-            if wanted == 0 || !is_ready && limit.is_some() {
-                return Ok(b"");
-            }
-            if !is_ready {
-                continue;
-            }
-            match input.read(self.buffer.get_mut(..wanted).unwrap_or_default()) {
-                Ok(length) => {
-                    let bytes = self.buffer.get(..length).unwrap_or_default();
-                    self.within_line = bytes.last().is_some_and(|last| *last != b'\n');
-                    return Ok(bytes);
-                }
-                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// How many bytes to read now. After TERM one at a time, to the end of the line: what follows it belongs
-    /// to whoever reads the pipe next.
-    fn wanted(&mut self, terminated: bool) -> usize {
-        if !terminated {
-            READ_SIZE
-        } else if self.within_line && self.line_allowance > 0 {
-            self.line_allowance = self.line_allowance.saturating_sub(1);
-            1
-        } else {
-            0
-        }
-    }
-}
-
 const USAGE: &str = "cyclog [ -ssize ] [ -nnum ] [ -mmargin ] dir";
 /// Bytes that a file may have at least.
 const SMALLEST_SIZE: u64 = 512;
-/// The size of a pipe on Linux: one read can empty it.
-const READ_SIZE: usize = 64 * 1024;

@@ -1,0 +1,40 @@
+# make            build everything
+# make run        a complete instance in ./run without root, and a first message through it (Ctrl-C stops it)
+#                 SMTP_PORT=2525 another port · ONCE=1 stop when the message has arrived
+# make test       install what the tests need where that is possible, build, and run all tests
+# make check      format, lints and documentation, with warnings as errors
+# make install    as root: accounts, programs, queue and services in QMAIL=/var/qmail
+
+CARGO = cargo
+QMAIL = /var/qmail
+SMTP_PORT = 2525
+ONCE =
+
+RELEASE = target/release
+
+.PHONY: all build run test check install clean
+
+all: build
+
+build:
+	$(CARGO) build --release --locked --workspace
+
+run: build
+	@exec $(RELEASE)/qmail-setup run run $(SMTP_PORT) $(if $(ONCE),once)
+
+test:
+	tests/install-needed
+	$(CARGO) build --locked --workspace
+	$(CARGO) test --locked --workspace
+
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+install: build
+	$(RELEASE)/qmail-setup accounts
+	$(RELEASE)/qmail-setup install $(QMAIL)
+
+clean:
+	$(CARGO) clean
