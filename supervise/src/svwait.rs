@@ -4,7 +4,7 @@
 //! Runs as  anybody who may read the status files.    Trusts  supervise for what they say.
 //! Exits    0 all of them are · 99 the time is over · 100 wrong usage, or a service has failed and will not come
 //!          up · 111 no way back to the directory it was started in.
-//! Manual   svwait(1).
+//! Manual   svwait(8).
 
 use crate::supervise::status::Phase;
 use crate::svstat::look::{Seen, look_at};
