@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use unix::signal::Signal;
 
 /// How often two supervises race for one directory.
-const RACES: usize = 200;
+const RACES: usize = 1000;
 /// A program that goes on until it is told to end.
 const PATIENT: [&str; 2] = ["sleep", "1000"];
 
