@@ -7,8 +7,11 @@
 
 pub mod chain;
 pub mod fifo;
+pub mod readproctitle;
 pub mod supervise;
 pub mod svc;
 pub mod svok;
+pub mod svscan;
 pub mod svstat;
+pub mod svwait;
 pub mod testfilelock;

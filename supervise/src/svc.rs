@@ -3,11 +3,11 @@
 //! Reads    nothing.    Writes  one letter a command to the control FIFO of each directory.
 //! Runs as  the administrator who owns the service.
 //! Trusts   nobody: it never waits for supervise, and writes to nothing but a FIFO.
-//! Exits    0, also if a directory could not be reached (it warns) · 100 wrong usage · 111 no way back to the
+//! Exits    0, also if a directory could not be reached (it warns) · 100 wrong usage, no such signal · 111 no way back to the
 //!          directory it was started in.
 //! Manual   svc(8).    Next: [`crate::supervise`].
 
-use crate::supervise::command::LETTERS;
+use crate::supervise::command::{LETTERS, signal_byte};
 use crate::supervise::service_dir::Layout;
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -23,6 +23,28 @@ const USAGE: &str = "svc [ -udorspchaitkx ] dir ...";
 
 /// Runs `svc`.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
+    let (commands, names) = read_commands(invocation)?;
+    signal::ignore(Signal::SIGPIPE);
+    let start = WorkingDirectory::current()
+        .map_err(|error| Failure::temporary("unable to open current directory").because(&error))?;
+    for name in names {
+        if let Err(trouble) = send(name, &commands) {
+            invocation.warn(trouble);
+        }
+        start.enter().map_err(|error| Failure::temporary("unable to set directory").because(&error))?;
+    }
+    Ok(Exit::SUCCESS)
+}
+
+/// The commands and the directories. `--signal NAME` in place of letters sends any signal.
+fn read_commands(invocation: &Invocation) -> Result<(Vec<u8>, &[Vec<u8>]), Failure> {
+    if let [first, name, directories @ ..] = invocation.arguments.as_slice()
+        && first == b"--signal"
+    {
+        let byte = signal_byte(name)
+            .ok_or_else(|| Failure::permanent([b"unknown signal ", name.as_slice()].concat()))?;
+        return Ok((vec![byte], directories));
+    }
     let mut commands = Vec::new();
     let mut options = invocation.options(LETTERS);
     while let Some(option) = options.next_option().map_err(|error| error.with_usage(USAGE))? {
@@ -30,16 +52,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
             commands.push(option.letter);
         }
     }
-    signal::ignore(Signal::SIGPIPE);
-    let start = WorkingDirectory::current()
-        .map_err(|error| Failure::temporary("unable to open current directory").because(&error))?;
-    for name in options.operands() {
-        if let Err(trouble) = send(name, &commands) {
-            invocation.warn(trouble);
-        }
-        start.enter().map_err(|error| Failure::temporary("unable to set directory").because(&error))?;
-    }
-    Ok(Exit::SUCCESS)
+    Ok((commands, options.operands()))
 }
 
 /// Sends the commands as one write, which a FIFO takes as a whole or not at all.

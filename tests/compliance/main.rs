@@ -2,6 +2,7 @@
 //! A file for each program.
 
 mod accustamp;
+mod chain;
 mod cyclog;
 mod dot_qmail_programs;
 mod fixtures;
@@ -15,6 +16,7 @@ mod qmail_showctl;
 mod qmail_smtpd;
 mod supervise;
 mod svc;
+mod svscan;
 mod tailocal;
 mod tcprules;
 mod tcprulescheck;

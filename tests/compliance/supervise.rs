@@ -328,3 +328,37 @@ fn setuser_gives_the_identity_that_setuidgid_gives() {
     assert_eq!(failure(&setuidgid).err_text().replace("setuidgid", "setuser"), ours.err_text());
     assert_eq!(failure(&setuidgid).code, ours.code);
 }
+
+/// A service of the older form, for the tools of the newer one.
+#[test]
+fn the_newer_tools_work_on_a_service_of_the_older_form() {
+    let Some((svc, svstat)) = installed("svc").zip(installed("svstat")) else {
+        return skipped("daemontools is not installed");
+    };
+    let tools = Tools { svc, svstat, svok: installed("svok").expect("the svok of that svc") };
+    let scratch = scratch();
+    fs::create_dir(scratch.path().join("service")).expect("a service directory");
+    let mut command = Command::new(program("supervise"));
+    command.args(["service", "sleep", "1000"]).current_dir(scratch.path());
+    let service = Supervised { supervise: Running::start(&mut command), scratch, tools: &tools };
+    wait_until("supervise", || service.svok().code == 0);
+    for (letters, line) in [
+        ("-u", "service: up (pid N) N seconds"),
+        ("-p", "service: up (pid N) N seconds, paused"),
+        ("-c", "service: up (pid N) N seconds"),
+        ("-d", "service: down N seconds, normally up"),
+        ("-o", "service: up (pid N) N seconds"),
+    ] {
+        service.svc(letters);
+        service.wait_for(line);
+    }
+    assert_eq!(
+        fs::read(service.scratch.path().join("service/supervise/status")).expect("a status").len(),
+        18
+    );
+    assert_eq!(fs::read(service.scratch.path().join("service/status")).expect("a status").len(), 23);
+    let second = service.call(&installed("supervise").expect("the supervise of that svc"), &["service"]);
+    assert_eq!(second.code, 111);
+    let expected = "supervise: fatal: unable to acquire service/supervise/lock: temporary failure\n";
+    assert_eq!(second.err_text(), expected);
+}

@@ -3,5 +3,7 @@
 mod accustamp;
 mod chain;
 mod cyclog;
+mod settings;
 mod supervise;
+mod svscan;
 mod tcpserver;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use unix::signal::Signal;
 
 /// How often two supervises race for one directory.
-const RACES: usize = 200;
+const RACES: usize = 1000;
 /// A program that goes on until it is told to end.
 const PATIENT: [&str; 2] = ["sleep", "1000"];
 
@@ -482,13 +482,13 @@ fn a_full_disk_keeps_the_old_status_and_the_service() {
     assert_ne!(service.pid(), Some(first));
 }
 
-/// A disk of two pages, gone when dropped.
+/// A disk of three pages, gone when dropped: room for both status files and for a new one.
 struct SmallDisk<'a>(&'a Path);
 
 impl SmallDisk<'_> {
     fn mount(at: &Path) -> Option<SmallDisk<'_>> {
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8k,mode=755", "none"]).arg(at).stderr(Stdio::null());
+        mount.args(["-t", "tmpfs", "-o", "size=12k,mode=755", "none"]).arg(at).stderr(Stdio::null());
         mount.status().is_ok_and(|status| status.success()).then_some(SmallDisk(at))
     }
 }
@@ -642,4 +642,54 @@ fn svok_knows_both_kinds_of_directory() {
     service.svc("-x");
     service.supervise.wait();
     assert_eq!(svok(&service), Outcome { code: 100, out: Vec::new(), err: Vec::new() });
+}
+
+#[test]
+fn the_older_form_takes_commands_from_both_fifos() {
+    let service = Supervised::start(&[], &PATIENT);
+    service.wait_for_program("sleep");
+    for (control, letter, summary) in [
+        ("service/supervise/control", "p", "up, paused"),
+        ("service/svcontrol", "c", "up"),
+        ("service/supervise/control", "d", "down, normally up"),
+        ("service/svcontrol", "u", "up"),
+    ] {
+        let mut control = unix::fifo::open_writer(&service.path(control)).expect("a control FIFO");
+        control.write_all(letter.as_bytes()).expect("room in the FIFO");
+        service.wait_for_summary(summary);
+    }
+}
+
+#[test]
+fn the_older_form_keeps_to_its_own_files_if_told_to() {
+    let service = Supervised::start(&["-5"], &PATIENT);
+    service.wait_for_program("sleep");
+    assert!(!service.path("service/supervise").exists());
+    service.svc("-d");
+    service.wait_for_summary("down, normally up");
+    assert_eq!(service.read("errors"), "");
+}
+
+#[test]
+fn the_older_form_warns_of_a_supervise_of_the_newer_one_and_leaves_its_files_alone() {
+    let scratch = scratch();
+    fs::create_dir_all(scratch.path().join("service/supervise")).expect("a service directory");
+    let lock = unix::lock::try_open(&scratch.path().join("service/supervise/lock")).expect("the lock");
+    let service = Supervised::start_in(scratch, &[], &PATIENT);
+    service.wait_for_program("sleep");
+    let warning = "supervise: warning: unable to acquire service/supervise/lock: temporary failure\n";
+    assert_eq!(service.read("errors"), warning);
+    assert!(!service.path("service/supervise/status").exists());
+    service.wait_for_summary("up");
+    drop(lock);
+}
+
+#[test]
+fn svstat_shows_a_service_of_the_older_form_whose_supervise_was_killed() {
+    let mut service = Supervised::start(&[], &PATIENT);
+    let pid = service.wait_for_program("sleep");
+    service.supervise.signal(Signal::SIGKILL);
+    service.supervise.wait();
+    assert_eq!(service.summary(), "up");
+    kill(pid, Signal::SIGKILL);
 }

@@ -25,13 +25,28 @@ pub enum Search {
 /// With a search, a name that contains `/` is run directly. A missing file moves on to the next directory;
 /// one that may not be run is remembered and reported if nothing else is found; anything else ends the search.
 pub fn exec(words: &[Vec<u8>], environment: &Environment, search: Search) -> io::Error {
-    match try_exec(words, environment, search) {
+    exec_along(environment.get("PATH"), words, environment, search)
+}
+
+/// The same with a PATH of the caller's, for a program whose own new PATH is not yet to count.
+pub fn exec_along(
+    path: Option<&[u8]>,
+    words: &[Vec<u8>],
+    environment: &Environment,
+    search: Search,
+) -> io::Error {
+    match try_exec(path.unwrap_or(DEFAULT_PATH), words, environment, search) {
         Ok(never) => match never {},
         Err(error) => error,
     }
 }
 
-fn try_exec(words: &[Vec<u8>], environment: &Environment, search: Search) -> io::Result<Infallible> {
+fn try_exec(
+    path: &[u8],
+    words: &[Vec<u8>],
+    environment: &Environment,
+    search: Search,
+) -> io::Result<Infallible> {
     let strings = environment.to_strings()?;
     let arguments: Vec<CString> =
         words.iter().map(|word| CString::new(word.as_slice())).collect::<Result<_, _>>()?;
@@ -39,7 +54,6 @@ fn try_exec(words: &[Vec<u8>], environment: &Environment, search: Search) -> io:
     if search == Search::Direct || program.contains(&b'/') {
         return Err(attempt(program, &arguments, &strings, search));
     }
-    let path = environment.get("PATH").unwrap_or(DEFAULT_PATH);
     let mut forbidden = None;
     for directory in path.split(|byte| *byte == b':') {
         let directory: &[u8] = if directory.is_empty() { b"." } else { directory };

@@ -74,6 +74,15 @@ impl Failure {
         Failure { exit, ..self }
     }
 
+    /// The text alone, for a program that goes on with a warning.
+    pub fn text(&self) -> &[u8] {
+        match &self.report {
+            Report::Fatal(text) | Report::Verbatim(text) => text,
+            Report::Usage { usage, .. } => usage.as_bytes(),
+            Report::Silent => b"",
+        }
+    }
+
     /// The status to exit with.
     pub fn exit(&self) -> Exit {
         self.exit

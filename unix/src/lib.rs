@@ -28,3 +28,4 @@ pub mod program;
 pub mod signal;
 pub mod socket;
 pub mod stamp;
+pub mod title;

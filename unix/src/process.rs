@@ -100,6 +100,11 @@ pub fn kill(pid: Pid, signal: Signal) -> io::Result<()> {
     Ok(nix::sys::signal::kill(pid, signal)?)
 }
 
+/// Sends a signal to a process group, named by the process that leads it.
+pub fn kill_group(leader: Pid, signal: Signal) -> io::Result<()> {
+    Ok(nix::sys::signal::killpg(leader, signal)?)
+}
+
 /// This process.
 pub fn own_pid() -> Pid {
     getpid()
@@ -123,6 +128,15 @@ pub fn signal_at_parents_death(signal: Signal) -> io::Result<()> {
 /// Puts this process into a process group of its own, which the terminal's Ctrl-C does not reach.
 pub fn leave_process_group() -> io::Result<()> {
     Ok(nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0))?)
+}
+
+/// Puts this process into a session and a process group of its own, away from any terminal.
+///
+/// # Errors
+/// EPERM if it leads a process group already.
+pub fn leave_session() -> io::Result<()> {
+    nix::unistd::setsid()?;
+    Ok(())
 }
 
 /// Whether a process is a child of this one that has not ended.

@@ -15,24 +15,30 @@ pub mod service_dir;
 pub mod state;
 pub mod status;
 
-mod program;
+mod others;
+pub(crate) mod program;
+mod readiness;
 mod request;
+mod settings;
 
 use command::Command;
+use others::Others;
 use program::Program;
+use readiness::Readiness;
 use request::Request;
 use service_dir::{Layout, ServiceDir};
+use settings::Settings;
 use state::{Action, Event, State, Want};
-use status::Status;
+use status::{Details, Status};
 use std::collections::VecDeque;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use unix::directory::WorkingDirectory;
 use unix::failure::{Failure, because};
 use unix::poll::{self, Interest};
-use unix::process;
+use unix::process::{self, Ended};
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal, Signals};
 use unix::stamp::Stamp;
@@ -53,13 +59,23 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         Layout::Nested => !service_dir::is_normally_down(&request.directory)?,
     };
     let want = request.want.unwrap_or(if normally_up { Want::Up } else { Want::Down });
-    let directory = ServiceDir::hold(request.layout, &request.directory)?;
+    let mut directory = ServiceDir::hold(request.layout, &request.directory)?;
+    if request.layout == Layout::Flat && !request.old_files_only {
+        // As in `announce`.
+        directory.hold_newer_too().unwrap_or_else(|trouble| invocation.warn(trouble.text()));
+    }
     let supervisor = Supervisor {
         invocation,
         directory,
         program: Program::new(&request, outside),
         state: State::new(want, normally_up, request.exiting),
         since: Stamp::now(),
+        started: Instant::now(),
+        starts: 0,
+        last_end: None,
+        settings: Settings::default(),
+        readiness: Readiness::default(),
+        others: Others::new()?,
         timer: None,
         status_is_stale: false,
     };
@@ -82,6 +98,13 @@ struct Supervisor<'a> {
     state: State,
     /// When the process was started or ended.
     since: Stamp,
+    /// When the process was started, on a clock that nobody sets.
+    started: Instant,
+    starts: u32,
+    last_end: Option<Ended>,
+    settings: Settings,
+    readiness: Readiness,
+    others: Others,
     timer: Option<Instant>,
     status_is_stale: bool,
 }
@@ -89,7 +112,7 @@ struct Supervisor<'a> {
 impl Supervisor<'_> {
     fn run(mut self, signals: &Signals) -> Result<Exit, Failure> {
         self.write_status();
-        self.directory.announce()?;
+        self.announce()?;
         let mut flow = self.handle(Event::Begin);
         loop {
             self.write_status();
@@ -101,12 +124,27 @@ impl Supervisor<'_> {
         }
     }
 
+    /// The service of the older form does without what only the newer tools look for.
+    fn announce(&mut self) -> Result<(), Failure> {
+        match self.directory.announce() {
+            Err(trouble) if matches!(self.program, Program::Named { .. }) => {
+                self.invocation.warn(trouble.text());
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
     /// Waits until there may be something to do.
     fn wait(&self, signals: &Signals) {
         let timer = self.timer.map(|at| at.saturating_duration_since(Instant::now()));
         let retry = self.status_is_stale.then_some(STATUS_RETRY);
         let limit = timer.into_iter().chain(retry).min();
-        let descriptors = [(signals.as_fd(), Interest::Read), (self.directory.as_fd(), Interest::Read)];
+        let descriptors: Vec<_> = std::iter::once(signals.as_fd())
+            .chain(self.directory.descriptors())
+            .chain(self.readiness.descriptor())
+            .map(|descriptor| (descriptor, Interest::Read))
+            .collect();
         // Polling two open descriptors does not fail; if it did, looking around too early would be harmless.
         let _ = poll::wait(&descriptors, limit);
     }
@@ -114,10 +152,15 @@ impl Supervisor<'_> {
     /// Takes what happened: deaths first, so that a command finds the service as it is; one command at a time.
     fn look_around(&mut self, signals: &Signals) -> ControlFlow<()> {
         signals.drain();
-        while let Some((pid, _)) = process::reap_any() {
+        self.readiness.look();
+        while let Some((pid, ended)) = process::reap_any() {
             if self.state.pid() == Some(pid) {
                 self.since = Stamp::now();
-                self.handle(Event::Died)?;
+                self.last_end = Some(ended);
+                self.readiness = Readiness::default();
+                self.handle(Event::Died { ended, ran: self.started.elapsed() })?;
+            } else if self.state.finish_pid() == Some(pid) {
+                self.handle(Event::Finished(ended))?;
             }
         }
         // SIGHUP is caught and means nothing: the end of a terminal session ends no service.
@@ -143,6 +186,7 @@ impl Supervisor<'_> {
             for action in self.state.step(event) {
                 match action {
                     Action::Start => events.push_back(self.start()),
+                    Action::Finish(ended) => events.push_back(self.finish(ended)),
                     Action::Signal(signal) => self.signal(signal),
                     Action::SetTimer(time) => self.timer = Instant::now().checked_add(time),
                     Action::Exit => return ControlFlow::Break(()),
@@ -152,38 +196,80 @@ impl Supervisor<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Signals wait while there are two of us: the child must not take one in supervise's stead, nor lose one
-    /// that svc sends it before it is the program.
     fn start(&mut self) -> Event {
-        signal::block_all();
-        let forked = process::fork(|| self.program.run());
-        signal::unblock_all();
-        match forked {
-            Ok(pid) => {
+        self.settings = settings::read(|trouble| self.invocation.warn(trouble));
+        self.state.rules = self.settings.rules.clone();
+        if !self.settings.wait_for.iter().all(|other| self.others.is_up(other)) {
+            return Event::OthersNotUp;
+        }
+        let writer = self.expect_readiness();
+        let notification = writer.as_ref().zip(self.settings.notification);
+        let own_group = self.settings.process_group;
+        match self.fork(|program| program.run(notification, own_group)) {
+            Some(pid) => {
                 self.since = Stamp::now();
+                self.started = Instant::now();
+                self.starts = self.starts.saturating_add(1);
                 Event::Started(pid)
             }
+            None => Event::ForkFailed,
+        }
+    }
+
+    /// Makes the pipe on which the program is to say that it is ready, if it asks for one. Without it, it runs too.
+    fn expect_readiness(&mut self) -> Option<OwnedFd> {
+        self.settings.notification?;
+        match Readiness::expected() {
+            Ok((readiness, writer)) => {
+                self.readiness = readiness;
+                Some(writer)
+            }
             Err(error) => {
-                self.invocation.warn(because(self.program.fork_trouble(), &error));
-                Event::ForkFailed
+                self.invocation.warn(because("unable to create pipe for notification-fd", &error));
+                None
             }
         }
+    }
+
+    fn finish(&self, ended: Ended) -> Event {
+        Event::FinishStarted(self.fork(|program| program.run_finish(ended)))
+    }
+
+    /// Signals wait while there are two of us: the child must not take one in supervise's stead, nor lose one
+    /// that svc sends it before it is the program.
+    fn fork(&self, child: impl FnOnce(&Program) -> u8) -> Option<process::Pid> {
+        signal::block_all();
+        let forked = process::fork(|| child(&self.program));
+        signal::unblock_all();
+        forked.inspect_err(|error| self.invocation.warn(because(self.program.fork_trouble(), error))).ok()
     }
 
     /// A process that has ended and is not yet reaped takes signals too; there is nothing to report.
     fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.state.pid() {
-            let _ = process::kill(pid, signal);
-        }
+        let _ = match (self.state.pid(), self.state.finish_pid()) {
+            // Just after its start it may have no group yet.
+            (Some(pid), _) if self.settings.process_group => {
+                process::kill_group(pid, signal).or_else(|_| process::kill(pid, signal))
+            }
+            (Some(pid), _) | (None, Some(pid)) => process::kill(pid, signal),
+            (None, None) => Ok(()),
+        };
+    }
+
+    fn details(&self) -> Details {
+        Details::of(&self.state, self.last_end, self.readiness.since(), self.starts)
     }
 
     fn write_status(&mut self) {
         let status = Status::of(&self.state, self.since);
-        let bytes = match self.directory.layout() {
-            Layout::Flat => status.encode_0_53(self.state.normally_up),
-            Layout::Nested => status.encode_0_76(),
-        };
-        let written = self.directory.write_status(&bytes);
+        let details = if self.settings.are_plain() { Vec::new() } else { self.details().encode() };
+        let written = self.directory.write_status(|layout| {
+            let start = match layout {
+                Layout::Flat => status.encode_0_53(self.state.normally_up),
+                Layout::Nested => status.encode_0_76(),
+            };
+            [start, details.clone()].concat()
+        });
         self.status_is_stale = written.is_err();
         if let Err(trouble) = written {
             self.invocation.warn(trouble);

@@ -22,13 +22,15 @@ pub struct Request {
     pub normally_up: bool,
     /// Whether supervise ends with the first process.
     pub exiting: bool,
+    /// `-5`: whether the older form keeps no files for the newer tools.
+    pub old_files_only: bool,
 }
 
 impl Request {
     /// Reads the command line. Options count from left to right.
     pub fn read(invocation: &Invocation) -> Result<Request, Failure> {
-        let mut options = invocation.options("rsudox");
-        let (mut want, mut normally_up, mut exiting) = (None, true, false);
+        let mut options = invocation.options("rsudox5");
+        let (mut want, mut normally_up, mut exiting, mut old_files_only) = (None, true, false, false);
         while let Some(option) = options.next_option().map_err(|error| error.with_usage(USAGE))? {
             match option.letter {
                 b'r' => (normally_up, want) = (true, Some(Want::Up)),
@@ -36,7 +38,8 @@ impl Request {
                 b'u' => want = Some(Want::Up),
                 b'd' => want = Some(Want::Down),
                 b'o' => want = Some(Want::Once),
-                _ => exiting = true,
+                b'x' => exiting = true,
+                _ => old_files_only = true,
             }
         }
         let (directory, program) = options.operands().split_first().ok_or_else(|| Failure::usage(USAGE))?;
@@ -48,6 +51,7 @@ impl Request {
             want,
             normally_up,
             exiting,
+            old_files_only,
         })
     }
 }

@@ -8,6 +8,9 @@
 //! | status for svstat   | `status`, 23 bytes      | `supervise/status`, 18 bytes  |
 //! | supervise is alive if a reader has open | `svcontrol` | `supervise/ok`        |
 //! | normally down       | byte 20 of the status   | a file `down`                 |
+//!
+//! A supervise of the older form keeps both sets of files, so that the tools of either generation work on its
+//! service; only the older ones, if it is told to, or if a subdirectory cannot be made.
 
 use super::command::Command;
 use std::ffi::OsStr;
@@ -17,6 +20,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use unix::failure::{Failure, because};
 use unix::{directory, fifo, file, lock};
 
@@ -30,17 +34,27 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The layout of the working directory: the one that a running supervise uses, or else the one whose
-    /// files are there.
+    /// The layout of the working directory: the one that a running supervise uses, the older one if it uses both.
+    /// If none runs, the one whose status was written last, or else whose files are there.
     pub fn of_working_directory() -> Layout {
         let exists = |name: &str| fs::symlink_metadata(name).is_ok();
         if has_reader(Layout::Flat.alive()) {
             Layout::Flat
+        } else if has_reader(Layout::Nested.alive()) {
+            Layout::Nested
+        } else if let (Ok(flat), Ok(nested)) = (Layout::Flat.written(), Layout::Nested.written()) {
+            // A supervise that uses both writes the older one last.
+            if flat >= nested { Layout::Flat } else { Layout::Nested }
         } else if exists("supervise") || (exists("run") && !exists("status")) {
             Layout::Nested
         } else {
             Layout::Flat
         }
+    }
+
+    /// When the status was written.
+    fn written(self) -> io::Result<SystemTime> {
+        fs::metadata(self.status())?.modified()
     }
 
     /// The FIFO that takes commands.
@@ -106,86 +120,105 @@ pub fn is_normally_down(name: &[u8]) -> Result<bool, Failure> {
 /// The working directory, held by this supervise alone until it ends.
 #[derive(Debug)]
 pub struct ServiceDir {
-    layout: Layout,
     name: Vec<u8>,
+    /// The files of one layout, or of both; those that svstat is to believe come last.
+    held: Vec<Held>,
+}
+
+/// The files of one layout that stay open.
+#[derive(Debug)]
+struct Held {
+    layout: Layout,
     commands: File,
     /// The lock; a writer of our own, without which the commands would end; the reader of `supervise/ok`.
-    held: Vec<File>,
+    others: Vec<File>,
 }
 
 impl ServiceDir {
     /// Takes the lock and opens the control FIFO. `name` is what messages call the directory.
     pub fn hold(layout: Layout, name: &[u8]) -> Result<ServiceDir, Failure> {
-        let (lock, commands, writer) = match layout {
+        let held = match layout {
             Layout::Flat => hold_flat()?,
             Layout::Nested => hold_nested(name)?,
         };
-        Ok(ServiceDir { layout, name: name.to_vec(), commands, held: vec![lock, writer] })
+        Ok(ServiceDir { name: name.to_vec(), held: vec![held] })
     }
 
-    /// Where its files lie.
-    pub fn layout(&self) -> Layout {
-        self.layout
+    /// Holds the files of the newer layout as well. Where there can be no subdirectory there are none.
+    ///
+    /// # Errors
+    /// Somebody else supervises the directory in the newer form, or its files cannot be used.
+    pub fn hold_newer_too(&mut self) -> Result<(), Failure> {
+        make_subdirectory();
+        if fs::metadata("supervise").is_ok() {
+            self.held.insert(0, hold_nested(&self.name)?);
+        }
+        Ok(())
     }
 
     /// Says that supervise is there, after the first status was written: whoever finds `supervise/ok` with a reader
     /// finds the other files too. The flat layout has no such file.
     pub fn announce(&mut self) -> Result<(), Failure> {
-        if self.layout == Layout::Nested {
+        for held in self.held.iter_mut().filter(|held| held.layout == Layout::Nested) {
             let ok = make_and_read(Layout::Nested.alive());
-            self.held.push(
+            held.others.push(
                 ok.map_err(|error| fifo_fatal(&[b"unable to read ", &self.name, b"/supervise/ok"], &error))?,
             );
         }
         Ok(())
     }
 
-    /// The next command, if there is one. A byte that is none is taken and passed over.
+    /// The next command, if there is one, from whichever FIFO it came. A byte that is none is taken and passed over.
     pub fn next_command(&self) -> Option<Command> {
-        let mut byte = [0];
-        match (&self.commands).read(&mut byte) {
-            Ok(1) => Command::decode(byte[0]),
-            _ => None,
-        }
+        self.held.iter().find_map(|held| {
+            let mut byte = [0];
+            match (&held.commands).read(&mut byte) {
+                Ok(1) => Command::decode(byte[0]),
+                _ => None,
+            }
+        })
     }
 
-    /// Puts a new status in place of the old one, as a whole. It is not waited for to reach the disk: after a
-    /// crash of the system it would be wrong anyway.
+    /// What becomes readable when there is a command.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.held.iter().map(|held| held.commands.as_fd())
+    }
+
+    /// Puts a new status in place of the old one, as a whole, in each layout. It is not waited for to reach the
+    /// disk: after a crash of the system it would be wrong anyway.
     ///
     /// # Errors
-    /// What to warn of; the old status stays.
-    pub fn write_status(&self, bytes: &[u8]) -> Result<(), Vec<u8>> {
-        let new = self.layout.new_status();
+    /// What to warn of, with the files that svstat is to believe first; the old status stays.
+    pub fn write_status(&self, encode: impl Fn(Layout) -> Vec<u8>) -> Result<(), Vec<u8>> {
+        let write = |held: &Held| self.write_one_status(held.layout, &encode(held.layout));
+        let written: Vec<Result<(), Vec<u8>>> = self.held.iter().map(write).collect();
+        written.into_iter().rev().collect()
+    }
+
+    fn write_one_status(&self, layout: Layout, bytes: &[u8]) -> Result<(), Vec<u8>> {
+        let new = layout.new_status();
         let trouble = |what: &[u8], more: &[u8], error: &io::Error| {
-            because([what, &self.shown(new), more].concat(), error)
+            because([what, &self.shown(layout, new), more].concat(), error)
         };
         // Made anew each time: what a stranger may have put there is neither written to nor waited for.
         let _ = fs::remove_file(new);
         let mut file =
             file::create_new(new, 0o644).map_err(|error| trouble(b"unable to open ", b"", &error))?;
         file.write_all(bytes).map_err(|error| trouble(b"unable to write ", b"", &error))?;
-        fs::rename(new, self.layout.status())
-            .map_err(|error| trouble(b"unable to rename ", b" to status", &error))
+        fs::rename(new, layout.status()).map_err(|error| trouble(b"unable to rename ", b" to status", &error))
     }
 
     /// How messages call a file of the directory.
-    fn shown(&self, file: &Path) -> Vec<u8> {
+    fn shown(&self, layout: Layout, file: &Path) -> Vec<u8> {
         let file = file.as_os_str().as_bytes();
-        match self.layout {
+        match layout {
             Layout::Flat => file.to_vec(),
             Layout::Nested => [&self.name, b"/".as_slice(), file].concat(),
         }
     }
 }
 
-impl AsFd for ServiceDir {
-    /// Readable when there is a command.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.commands.as_fd()
-    }
-}
-
-fn hold_flat() -> Result<(File, File, File), Failure> {
+fn hold_flat() -> Result<Held, Failure> {
     let layout = Layout::Flat;
     let lock = file::open_append(layout.lock()).map_err(|error| fatal(&[b"unable to open lock"], &error))?;
     lock::try_exclusive(&lock).map_err(|error| fatal(&[b"unable to acquire lock"], &error))?;
@@ -193,10 +226,10 @@ fn hold_flat() -> Result<(File, File, File), Failure> {
         .map_err(|error| fifo_fatal(&[b"unable to open svcontrol"], &error))?;
     let writer = fifo::open_writer(layout.control())
         .map_err(|error| fifo_fatal(&[b"unable to open svcontrol for writing"], &error))?;
-    Ok((lock, commands, writer))
+    Ok(Held { layout, commands, others: vec![lock, writer] })
 }
 
-fn hold_nested(name: &[u8]) -> Result<(File, File, File), Failure> {
+fn hold_nested(name: &[u8]) -> Result<Held, Failure> {
     let layout = Layout::Nested;
     make_subdirectory();
     let lock = lock::try_open(layout.lock())
@@ -205,7 +238,7 @@ fn hold_nested(name: &[u8]) -> Result<(File, File, File), Failure> {
         .map_err(|error| fifo_fatal(&[b"unable to read ", name, b"/supervise/control"], &error))?;
     let writer = fifo::open_writer(layout.control())
         .map_err(|error| fifo_fatal(&[b"unable to write ", name, b"/supervise/control"], &error))?;
-    Ok((lock, commands, writer))
+    Ok(Held { layout, commands, others: vec![lock, writer] })
 }
 
 /// If this fails, the lock file cannot be opened, and that is reported. Debian lets `supervise` be a link into

@@ -1,6 +1,7 @@
 //! The status file: what supervise leaves for svstat to read.
 
 use super::state::{Service, State, Want};
+use unix::process::Ended;
 use unix::stamp::Stamp;
 
 /// Length of the status file of daemontools 0.53.
@@ -90,6 +91,105 @@ fn decode_want(byte: u8) -> Want {
     }
 }
 
+/// What follows the status of daemontools for a service that asks for more than daemontools did (26 bytes):
+/// version 1, phase, wait status of the last end (4 bytes, little-endian, all ones for none), TAI64N label of
+/// readiness (12, zeros for none), number of starts (4, little-endian), seconds of back-off (4, little-endian).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// What the service does.
+    pub phase: Phase,
+    /// How its last process ended: the number that `wait(2)` gives.
+    pub last_end: Option<i32>,
+    /// When the process said that it is ready.
+    pub ready: Option<Stamp>,
+    /// How often it was started.
+    pub starts: u32,
+    /// How many seconds it waits for its next start, since it keeps ending; 0 if it does not wait.
+    pub back_off: u32,
+}
+
+/// What a service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// There is no process.
+    Down,
+    /// The process runs.
+    Up,
+    /// `finish` runs.
+    Finishing,
+    /// It keeps ending, and waits.
+    BackingOff,
+    /// It said that it is of no use to start it again.
+    Failed,
+    /// It waits for other services to be up.
+    Waiting,
+}
+
+const VERSION: u8 = 1;
+/// Wait status of "none".
+const NO_END: [u8; 4] = [0xff; 4];
+
+impl Details {
+    /// The details of a service.
+    pub fn of(state: &State, last_end: Option<Ended>, ready: Option<Stamp>, starts: u32) -> Details {
+        let phase = match state.service {
+            Service::Up { .. } => Phase::Up,
+            Service::Finishing { .. } => Phase::Finishing,
+            Service::Due if state.is_backing_off() => Phase::BackingOff,
+            Service::Due if state.is_waiting_for_others() => Phase::Waiting,
+            Service::Down if state.failed => Phase::Failed,
+            Service::Due | Service::Down => Phase::Down,
+        };
+        let waits = state.back_off().filter(|_| phase == Phase::BackingOff);
+        let back_off = waits.map_or(0, |wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX));
+        Details { phase, last_end: last_end.map(Ended::wait_status), ready, starts, back_off }
+    }
+
+    /// The bytes that follow the status.
+    pub fn encode(&self) -> Vec<u8> {
+        let phase = match self.phase {
+            Phase::Down => 0,
+            Phase::Up => 1,
+            Phase::Finishing => 2,
+            Phase::BackingOff => 3,
+            Phase::Failed => 4,
+            Phase::Waiting => 5,
+        };
+        [
+            [VERSION, phase].as_slice(),
+            &self.last_end.map_or(NO_END, i32::to_le_bytes),
+            &self.ready.map_or([0; 12], Stamp::to_tai64n),
+            &self.starts.to_le_bytes(),
+            &self.back_off.to_le_bytes(),
+        ]
+        .concat()
+    }
+
+    /// Reads what [`encode`](Details::encode) wrote; nothing from any other program's bytes.
+    pub fn decode(bytes: &[u8]) -> Option<Details> {
+        let ([version, phase], rest) = bytes.split_first_chunk::<2>()?;
+        let (last_end, rest) = rest.split_first_chunk::<4>()?;
+        let (ready, rest) = rest.split_first_chunk::<12>()?;
+        let (starts, back_off) = rest.split_first_chunk::<4>()?;
+        let phase = match (*version, *phase) {
+            (VERSION, 0) => Phase::Down,
+            (VERSION, 1) => Phase::Up,
+            (VERSION, 2) => Phase::Finishing,
+            (VERSION, 3) => Phase::BackingOff,
+            (VERSION, 4) => Phase::Failed,
+            (VERSION, 5) => Phase::Waiting,
+            _ => return None,
+        };
+        Some(Details {
+            phase,
+            last_end: (*last_end != NO_END).then(|| i32::from_le_bytes(*last_end)),
+            ready: (*ready != [0; 12]).then(|| Stamp::from_tai64n(*ready)),
+            starts: u32::from_le_bytes(*starts),
+            back_off: u32::from_le_bytes(back_off.try_into().ok()?),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +225,23 @@ mod tests {
         assert_eq!(Status::of(&state, since), down);
         state.service = Service::Up { pid: unix::process::Pid::from_raw(70), paused: true };
         assert_eq!(Status::of(&state, since), Status { pid: Some(70), paused: true, ..down });
+    }
+
+    #[test]
+    fn details_are_read_as_they_were_written_and_of_nobody_elses_bytes() {
+        let ready = Some(Stamp { nanoseconds: 500, ..up().since });
+        for phase in
+            [Phase::Down, Phase::Up, Phase::Finishing, Phase::BackingOff, Phase::Failed, Phase::Waiting]
+        {
+            let details = Details { phase, last_end: Some(25_600), ready, starts: 7, back_off: 60 };
+            assert_eq!(details.encode().len(), 26);
+            assert_eq!(Details::decode(&details.encode()), Some(details));
+            let none = Details { last_end: None, ready: None, ..details };
+            assert_eq!(Details::decode(&none.encode()), Some(none));
+        }
+        for bytes in [b"".as_slice(), b"\x02\0", b"\0\x01", &[3; 22], &[1; 25], &[1; 27]] {
+            assert_eq!(Details::decode(bytes), None);
+        }
     }
 
     proptest! {

@@ -1,0 +1,4 @@
+//! `svscan`: see svscan(8).
+fn main() -> std::process::ExitCode {
+    unix::program::run("svscan", supervise::svscan::main)
+}
