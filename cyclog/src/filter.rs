@@ -24,9 +24,33 @@ pub trait Filter {
 /// # Errors
 /// A write that fails ends the program with 111 and no message.
 pub fn run(filter: &mut impl Filter) -> Result<Exit, Failure> {
+    copy(filter, |_| Ok(()))
+}
+
+/// Copies standard input to standard output through the filter.
+///
+/// # Errors
+/// A read or write that fails ends the program with 111 and no message.
+pub fn run_strictly(filter: &mut impl Filter) -> Result<Exit, Failure> {
+    copy(filter, |_| Err(Failure::silent(Exit::TEMPORARY)))
+}
+
+fn copy(
+    filter: &mut impl Filter,
+    unreadable: impl FnOnce(io::Error) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
     let mut input = vec![0; READ_SIZE];
     let mut output = Vec::new();
-    while let Ok(length @ 1..) = read_some(&mut input) {
+    let mut ended = Ok(());
+    loop {
+        let length = match read_some(&mut input) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) => {
+                ended = unreadable(error);
+                break;
+            }
+        };
         for piece in input.get(..length).unwrap_or_default().chunks(PIECE_SIZE) {
             filter.change(piece, &mut output);
             if output.len() >= READ_SIZE {
@@ -37,7 +61,7 @@ pub fn run(filter: &mut impl Filter) -> Result<Exit, Failure> {
     }
     filter.finish(&mut output);
     write(&mut output)?;
-    Ok(Exit::SUCCESS)
+    ended.map(|()| Exit::SUCCESS)
 }
 
 /// Reads what standard input has, waiting until it has something; 0 is the end.

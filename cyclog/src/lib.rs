@@ -6,6 +6,12 @@
 //!
 //! `accustamp` says when each line came, `usually` shows the unusual ones to somebody, `cyclog` keeps the newest
 //! in files of bounded size and number, `tailocal` makes the stamps readable.
+//!
+//! The younger generation does the first three with one program, and its stamps are TAI64N labels:
+//!
+//! ```text
+//! service | multilog t -pattern dir                          cat dir/@* dir/current | tai64nlocal
+//! ```
 
 pub mod accustamp;
 
@@ -15,5 +21,9 @@ pub mod cyclog;
 
 pub mod tailocal;
 
+pub mod tai64n;
+pub mod tai64nlocal;
+
 pub mod filter;
+pub mod label;
 pub mod patience;

@@ -15,6 +15,7 @@ mod qmail_showctl;
 mod qmail_smtpd;
 mod supervise;
 mod svc;
+mod tai64n;
 mod tailocal;
 mod tcprules;
 mod tcprulescheck;

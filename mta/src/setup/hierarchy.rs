@@ -76,6 +76,8 @@ const FOR_ALL: &[&str] = &[
     "svc",
     "svok",
     "svstat",
+    "tai64n",
+    "tai64nlocal",
     "tailocal",
     "tcprules",
     "tcprulescheck",
