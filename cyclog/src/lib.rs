@@ -21,9 +21,15 @@ pub mod cyclog;
 
 pub mod tailocal;
 
+pub mod multilog;
 pub mod tai64n;
 pub mod tai64nlocal;
 
+pub mod backlog;
+pub mod extent;
 pub mod filter;
+pub mod input;
 pub mod label;
+pub mod names;
 pub mod patience;
+pub mod processor;

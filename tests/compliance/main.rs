@@ -6,6 +6,7 @@ mod cyclog;
 mod dot_qmail_programs;
 mod fixtures;
 mod maildirmake;
+mod multilog;
 mod qmail_getpw;
 mod qmail_inject;
 mod qmail_local;

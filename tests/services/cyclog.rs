@@ -1,6 +1,7 @@
 //! A log from service to disk: `accustamp | usually | cyclog`, with much to write, full disks and signals.
 
-use harness::{Call, Running, is_root, program, scratch, skipped, wait_until};
+use crate::disk::{FullDisk, Mount};
+use harness::{Call, Running, program, scratch, skipped, wait_until};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -182,85 +183,29 @@ fn term_does_not_wait_for_the_rest_of_a_line() {
     assert_eq!(whole_log(directory.path()), b"par");
 }
 
-/// Something mounted here, unmounted when dropped.
-struct Mount(PathBuf);
-
-impl Mount {
-    /// Mounts as `mount WORDS PLACE` does; not everybody may.
-    fn new(words: &[&str], place: PathBuf) -> Option<Mount> {
-        if !is_root() {
-            skipped("mounting needs root");
-            return None;
-        }
-        let mounted = Command::new("mount").args(words).arg(&place).status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            skipped("nothing can be mounted here");
-            return None;
-        }
-        Some(Mount(place))
-    }
+/// A full disk with an empty log directory on it.
+fn full_disk() -> Option<FullDisk> {
+    let disk = FullDisk::new()?;
+    disk.fill();
+    Some(disk)
 }
 
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-/// A disk of 128 KiB, filled to its last byte, with an empty log directory on it.
-struct FullDisk {
-    mount: Mount,
-    /// Holds the place of the mount; dropped after it.
-    scratch: tempfile::TempDir,
-}
-
-impl FullDisk {
-    fn new() -> Option<FullDisk> {
-        let scratch = scratch();
-        let place = scratch.path().join("disk");
-        fs::create_dir(&place).expect("a directory");
-        let mount = Mount::new(&["-t", "tmpfs", "-o", "size=128k", "small"], place)?;
-        let disk = FullDisk { mount, scratch };
-        fs::create_dir(disk.logs()).expect("a directory");
-        let mut filler = fs::File::create(disk.filler()).expect("a file");
-        while filler.write_all(&[0; 1024]).is_ok() {}
-        Some(disk)
-    }
-
-    fn logs(&self) -> PathBuf {
-        self.mount.0.join("log")
-    }
-
-    fn make_space(&self) {
-        fs::remove_file(self.filler()).expect("the filler");
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.mount.0.join("filler")
-    }
-
-    /// What cyclog said on standard error.
-    fn errors(&self) -> String {
-        fs::read_to_string(self.scratch.path().join("err")).expect("standard error")
-    }
-
-    /// Starts cyclog, logs 30 lines and waits until it says that it cannot write them.
-    fn cyclog_paused_with_30_lines(&self) -> Running {
-        let mut logger = start_cyclog(&["-s600", "-m100"], &self.logs(), &self.scratch.path().join("err"));
-        write(&mut logger, &numbered_lines(1..=30));
-        wait_until("cyclog says that the disk is full", || {
-            let text = self.errors();
-            text.starts_with("cyclog: warning: unable to write to @")
-                && text.ends_with(", pausing: out of disk space\n")
-        });
-        logger
-    }
+/// Starts cyclog, logs 30 lines and waits until it says that it cannot write them.
+fn cyclog_paused_with_30_lines(disk: &FullDisk) -> Running {
+    let mut logger = start_cyclog(&["-s600", "-m100"], &disk.logs(), &disk.error_file());
+    write(&mut logger, &numbered_lines(1..=30));
+    wait_until("cyclog says that the disk is full", || {
+        let text = disk.errors();
+        text.starts_with("cyclog: warning: unable to write to @")
+            && text.ends_with(", pausing: out of disk space\n")
+    });
+    logger
 }
 
 #[test]
 fn r1_a_full_disk_delays_lines_and_loses_none() {
-    let Some(disk) = FullDisk::new() else { return };
-    let mut logger = disk.cyclog_paused_with_30_lines();
+    let Some(disk) = full_disk() else { return };
+    let mut logger = cyclog_paused_with_30_lines(&disk);
     assert_eq!(whole_log(&disk.logs()), b"");
     disk.make_space();
     wait_until("the lines are in the log", || whole_log(&disk.logs()) == numbered_lines(1..=30));
@@ -273,8 +218,8 @@ fn r1_a_full_disk_delays_lines_and_loses_none() {
 
 #[test]
 fn r5_term_ends_a_paused_cyclog_which_says_what_is_lost() {
-    let Some(disk) = FullDisk::new() else { return };
-    let mut logger = disk.cyclog_paused_with_30_lines();
+    let Some(disk) = full_disk() else { return };
+    let mut logger = cyclog_paused_with_30_lines(&disk);
     logger.signal(Signal::SIGTERM);
     wait_until("cyclog ended", || !logger.is_alive());
     assert_eq!(logger.wait(), 111);
@@ -286,8 +231,8 @@ fn r5_term_ends_a_paused_cyclog_which_says_what_is_lost() {
 
 #[test]
 fn r5_term_after_space_was_made_writes_what_was_read() {
-    let Some(disk) = FullDisk::new() else { return };
-    let mut logger = disk.cyclog_paused_with_30_lines();
+    let Some(disk) = full_disk() else { return };
+    let mut logger = cyclog_paused_with_30_lines(&disk);
     logger.signal(Signal::SIGSTOP);
     disk.make_space();
     logger.signal(Signal::SIGTERM);

@@ -2,5 +2,7 @@
 
 mod chain;
 mod cyclog;
+mod disk;
+mod multilog;
 mod supervise;
 mod tcpserver;

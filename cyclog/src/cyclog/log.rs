@@ -4,17 +4,29 @@
 //! What a crash leaves: the file being written, mode 0644, with all or part of what was written to it. A file of mode
 //! 0444 is on disk with its name.
 
-use super::rotation::{self, Limits, LogName};
+use super::rotation::{self, LogName};
+use crate::backlog::Store;
+use crate::extent::Extent;
+use crate::names;
 use crate::patience::{Patience, Trouble};
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use unix::failure::is_absent;
 use unix::file;
 use unix::stamp::Stamp;
+
+/// How much is kept, and where files are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Where a file ends.
+    pub extent: Extent,
+    /// Files that may be there, the one being written included.
+    pub files: u64,
+}
 
 /// The files of one log.
 pub struct Log {
@@ -22,6 +34,8 @@ pub struct Log {
     current: Option<Current>,
     /// The newest name that this log tried to use; the next one comes after it.
     newest: Option<LogName>,
+    /// Whether there was a file already.
+    is_started: bool,
 }
 
 /// The file being written. It is not complete: a complete one is closed at once.
@@ -31,48 +45,10 @@ struct Current {
     written: u64,
 }
 
-/// TERM came while bytes could not be written.
-pub struct GaveUp {
-    /// What was in the way.
-    pub trouble: Trouble,
-    /// How many bytes were not written.
-    pub unwritten: usize,
-}
-
 impl Log {
-    /// Makes the first file, before there is anything to write to it.
-    pub fn start(limits: Limits, patience: &mut Patience<'_>) -> Result<Log, GaveUp> {
-        let mut log = Log { limits, current: None, newest: None };
-        log.next_file(patience).map_err(|trouble| GaveUp { trouble, unwritten: 0 })?;
-        Ok(log)
-    }
-
-    /// Writes all bytes, however long that takes. A next file is made only when there is a byte for it.
-    pub fn append(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Result<(), GaveUp> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let written = self.append_part(rest, patience);
-            let length = written.map_err(|trouble| GaveUp { trouble, unwritten: rest.len() })?;
-            rest = rest.get(length..).unwrap_or_default();
-        }
-        Ok(())
-    }
-
-    /// Writes some of the bytes, at least one; how many.
-    fn append_part(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Result<usize, Trouble> {
-        let limits = self.limits;
-        let current = self.next_file(patience)?;
-        let part = limits.part(current.written, bytes);
-        let length = loop {
-            match current.write(bytes.get(..part.length).unwrap_or(bytes)) {
-                Ok(length) => break length,
-                Err(trouble) => patience.pause(trouble)?,
-            }
-        };
-        if part.ends_file && length == part.length {
-            self.finish(patience);
-        }
-        Ok(length)
+    /// A log in the working directory. Its first file is made by the first [`settle`](Store::settle).
+    pub fn new(limits: Limits) -> Log {
+        Log { limits, current: None, newest: None, is_started: false }
     }
 
     /// Closes the file being written, if there is one: contents on disk, mode 0444, name on disk.
@@ -83,35 +59,30 @@ impl Log {
         let Some(Current { name, file, .. }) = self.current.take() else { return };
         let object = name.encode().into_bytes();
         if let Err(error) = file.sync_all() {
-            let trouble = Trouble { action: "unable to sync to", object, error };
+            let trouble = Trouble::new("unable to sync to", object, error);
             return patience.warn(&trouble, ", part of it may be lost");
         }
         // Only a courtesy: nobody should write to it any more.
         let _ = file.set_permissions(Permissions::from_mode(0o444));
         if let Err(error) = file::sync_directory(Path::new(".")) {
-            let trouble = Trouble { action: "unable to sync directory with", object, error };
+            let trouble = Trouble::new("unable to sync directory with", object, error);
             patience.warn(&trouble, ", a crash may take the name");
         }
     }
 
     /// The file being written, or a new one.
-    fn next_file(&mut self, patience: &mut Patience<'_>) -> Result<&mut Current, Trouble> {
-        while self.current.is_none() {
-            match self.create(patience) {
-                Ok(current) => self.current = Some(current),
-                Err(trouble) => patience.pause(trouble)?,
-            }
+    fn current(&mut self, patience: &mut Patience<'_>) -> Result<&mut Current, Trouble> {
+        if self.current.is_none() {
+            self.current = Some(self.create(patience)?);
+            self.is_started = true;
         }
-        Ok(self.current.as_mut().expect("the loop ends when there is a file"))
+        Ok(self.current.as_mut().expect("there is a file since the line before"))
     }
 
     /// Makes room for one more file and creates it. A name that is taken is not tried again.
     fn create(&mut self, patience: &mut Patience<'_>) -> Result<Current, Trouble> {
-        let names = list().map_err(|error| Trouble {
-            action: "unable to read directory",
-            object: Vec::new(),
-            error,
-        })?;
+        let names = names::list(Path::new("."))
+            .map_err(|error| Trouble::new("unable to read directory", "", error))?;
         let newest = names.iter().filter_map(|name| LogName::decode(name)).max();
         for name in rotation::to_remove(names, self.limits.files) {
             remove(name, patience);
@@ -121,8 +92,31 @@ impl Log {
         let object = name.encode();
         match file::create_new(Path::new(&object), 0o644) {
             Ok(file) => Ok(Current { name, file, written: 0 }),
-            Err(error) => Err(Trouble { action: "unable to create", object: object.into_bytes(), error }),
+            Err(error) => Err(Trouble::new("unable to create", object, error)),
         }
+    }
+}
+
+impl Store for Log {
+    /// A next file is made only when there is a byte for it.
+    fn write(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Result<usize, Trouble> {
+        let extent = self.limits.extent;
+        let current = self.current(patience)?;
+        let part = extent.part(current.written, bytes);
+        let length = current.write(bytes.get(..part.length).unwrap_or(bytes))?;
+        if part.ends_file && length == part.length {
+            self.finish(patience);
+        }
+        Ok(length)
+    }
+
+    /// Makes the first file, before there is anything to write to it.
+    fn settle(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble> {
+        if self.is_started { Ok(()) } else { self.current(patience).map(|_| ()) }
+    }
+
+    fn write_at_last(&mut self, bytes: &[u8]) -> Option<usize> {
+        self.current.as_mut()?.write(bytes).ok()
     }
 }
 
@@ -136,7 +130,7 @@ impl Current {
             }
             Err(error) => error,
         };
-        Err(Trouble { action: "unable to write to", object: self.name.encode().into_bytes(), error })
+        Err(Trouble::new("unable to write to", self.name.encode(), error))
     }
 }
 
@@ -144,21 +138,8 @@ impl Current {
 fn remove(name: Vec<u8>, patience: &mut Patience<'_>) {
     match fs::remove_file(Path::new(OsStr::from_bytes(&name))) {
         Err(error) if !is_absent(&error) => {
-            patience.warn(&Trouble { action: "unable to remove", object: name, error }, "");
+            patience.warn(&Trouble::new("unable to remove", name, error), "");
         }
         _ => {}
     }
-}
-
-/// The names in the directory but for those of directories, which are nobody's log whatever they are called (R5).
-fn list() -> io::Result<Vec<Vec<u8>>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(".")? {
-        let entry = entry?;
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !is_directory {
-            names.push(entry.file_name().into_vec());
-        }
-    }
-    Ok(names)
 }

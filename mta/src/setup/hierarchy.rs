@@ -64,6 +64,7 @@ const FOR_ALL: &[&str] = &[
     "fifo",
     "forward",
     "maildirmake",
+    "multilog",
     "preline",
     "qmail-inject",
     "qmail-qread",
