@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `accustamp` says when each line came, `usually` shows the unusual ones to somebody, `cyclog` keeps the newest
-//! in files of bounded size and number, `tailocal` makes the stamps readable.
+//! in files of bounded size and number, `tailocal` makes the stamps readable. `cyclog-read` shows a log of either
+//! generation.
 //!
 //! The younger generation does the first three with one program, and its stamps are TAI64N labels:
 //!
@@ -20,6 +21,8 @@ pub mod usually;
 pub mod cyclog;
 
 pub mod tailocal;
+
+pub mod cyclog_read;
 
 pub mod multilog;
 pub mod tai64n;

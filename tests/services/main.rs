@@ -2,6 +2,7 @@
 
 mod chain;
 mod cyclog;
+mod cyclog_read;
 mod disk;
 mod multilog;
 mod supervise;

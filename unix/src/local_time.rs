@@ -20,7 +20,7 @@ pub struct LocalTime {
 /// The local time at a moment, given in seconds since 1970-01-01 00:00:00 UTC, as any type of integer.
 ///
 /// `None` if the system cannot tell: the year does not fit its calendar.
-pub fn at(seconds: impl TryInto<nix::libc::time_t>) -> Option<LocalTime> {
+pub fn at<Seconds: TryInto<nix::libc::time_t>>(seconds: Seconds) -> Option<LocalTime> {
     let moment = seconds.try_into().ok()?;
     // SAFETY: `tm` consists of integers and of a pointer that C may leave null; all zeroes is a value of it.
     let mut fields: nix::libc::tm = unsafe { std::mem::zeroed() };

@@ -24,6 +24,7 @@ use crate::extent::Extent;
 use crate::input::{Event, Input};
 use crate::patience::Patience;
 use log::{Limits, Log};
+pub use rotation::LogName;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;

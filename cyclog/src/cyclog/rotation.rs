@@ -44,6 +44,11 @@ impl LogName {
         Some(LogName { second: number::whole(second)?, repeat })
     }
 
+    /// The second when the file was started, since 1970.
+    pub fn second(self) -> u64 {
+        self.second
+    }
+
     /// The name as it stands in the directory.
     pub fn encode(self) -> String {
         match self.repeat {

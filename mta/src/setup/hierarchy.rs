@@ -59,6 +59,7 @@ const FOR_ALL: &[&str] = &[
     "bouncesaying",
     "condredirect",
     "cyclog",
+    "cyclog-read",
     "errorsto",
     "except",
     "fifo",
