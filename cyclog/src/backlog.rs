@@ -13,9 +13,9 @@ pub trait Store {
     /// Does what is due now that no byte waits.
     fn settle(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble>;
 
-    /// Writes some of the bytes to the file that is open, whatever is in the way of doing it properly: the program
-    /// has to end. `None` if that is impossible, too.
-    fn write_at_last(&mut self, bytes: &[u8]) -> Option<usize>;
+    /// Writes some of the bytes, whatever is in the way of doing it properly: the program has to end. `None` if that
+    /// is impossible, too.
+    fn write_at_last(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Option<usize>;
 }
 
 /// What happens to a log when its disk is full.
@@ -153,6 +153,11 @@ impl Backlog {
                 }
                 Err(trouble) => trouble,
             };
+            if is_end && trouble.is_full_disk() && self.when_full == WhenFull::Drop {
+                patience.warn(&trouble, self.consequence());
+                self.bytes.clear();
+                return Ok(());
+            }
             if !is_end && trouble.is_full_disk() && self.when_full != WhenFull::Block {
                 self.bytes.drain(..done);
                 done = 0;
@@ -163,7 +168,7 @@ impl Backlog {
                 }
             }
             if let Err(trouble) = patience.pause(trouble) {
-                return self.give_up(done, trouble, store);
+                return self.give_up(done, trouble, store, patience);
             }
         }
     }
@@ -177,20 +182,27 @@ impl Backlog {
     }
 
     /// Whatever was in the way: what can be written is not lost.
-    fn give_up(&mut self, mut done: usize, trouble: Trouble, store: &mut impl Store) -> Result<(), GaveUp> {
+    fn give_up(
+        &mut self,
+        mut done: usize,
+        trouble: Trouble,
+        store: &mut impl Store,
+        patience: &mut Patience<'_>,
+    ) -> Result<(), GaveUp> {
         loop {
             let rest = self.bytes.get(done..).unwrap_or_default();
             if rest.is_empty() {
                 break;
             }
-            match store.write_at_last(rest) {
+            match store.write_at_last(rest, patience) {
                 Some(length) => done = self.written(done, length),
                 None => break,
             }
         }
         let unwritten = self.bytes.len().saturating_sub(done);
         self.bytes.clear();
-        Err(GaveUp { trouble, unwritten })
+        // What was in the way has been said already.
+        if unwritten == 0 { Ok(()) } else { Err(GaveUp { trouble, unwritten }) }
     }
 
     fn consequence(&self) -> &'static str {

@@ -28,6 +28,7 @@ pub mod multilog;
 pub mod tai64n;
 pub mod tai64nlocal;
 
+pub mod age;
 pub mod backlog;
 pub mod extent;
 pub mod filter;

@@ -223,3 +223,39 @@ fn of_200_megabytes_the_newest_lines_stay_in_few_files_of_bounded_size() {
         assert_eq!(line.get(26..), Some(format!("{expected:07} {filler}").as_str()));
     }
 }
+
+#[test]
+fn a_file_ends_after_its_time_and_an_empty_one_does_not() {
+    let scratch = scratch();
+    let mut logger = start(&["R1", "./log", "-*", "./empty"], scratch.path(), &scratch.path().join("err"));
+    let current = scratch.path().join("log/current");
+    for text in ["one\n", "two\n"] {
+        write(&mut logger, text.as_bytes());
+        wait_until("the line is in the log", || fs::read_to_string(&current).is_ok_and(|log| log == text));
+        wait_until("its file is finished", || fs::read_to_string(&current).is_ok_and(|log| log.is_empty()));
+    }
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(&scratch.path().join("log")), "one\ntwo\n");
+    assert_eq!(fs::read_dir(scratch.path().join("empty")).expect("the log").count(), 3);
+}
+
+#[test]
+fn the_files_of_a_log_never_have_more_bytes_than_it_may_have() {
+    let scratch = scratch();
+    let script = ["s4096", "n1000", "S20000", "./log"];
+    let input = lines(1..=3000);
+    let outcome = Call::ours("multilog").args(script).within(scratch.path()).input(&input).run();
+    assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
+    let log = whole_log(&scratch.path().join("log"));
+    assert!((12_000..=20_000).contains(&log.len()) && input.ends_with(&log), "{}", log.len());
+}
+
+#[test]
+fn lines_that_do_not_fit_at_the_end_are_dropped_if_that_is_the_policy() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = told_of_the_full_disk(&disk, &["Ddrop", "./log"], "dropping lines");
+    end_input(&mut logger);
+    wait_until("multilog ended", || !logger.is_alive());
+    assert_eq!(logger.wait(), 0);
+}

@@ -5,18 +5,23 @@
 //! 0444 is on disk with its name.
 
 use super::rotation::{self, LogName};
+use crate::age::Age;
 use crate::backlog::Store;
 use crate::extent::Extent;
-use crate::names;
+use crate::names::{self, Keep};
 use crate::patience::{Patience, Trouble};
+use crate::processor;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 use unix::failure::is_absent;
 use unix::file;
+use unix::process::Ended;
 use unix::stamp::Stamp;
 
 /// How much is kept, and where files are cut.
@@ -24,8 +29,10 @@ use unix::stamp::Stamp;
 pub struct Limits {
     /// Where a file ends.
     pub extent: Extent,
-    /// Files that may be there, the one being written included.
-    pub files: u64,
+    /// Until when a file is written, if not to its end.
+    pub period: Option<Duration>,
+    /// How much is kept.
+    pub keep: Keep,
 }
 
 /// The files of one log.
@@ -36,6 +43,10 @@ pub struct Log {
     newest: Option<LogName>,
     /// Whether there was a file already.
     is_started: bool,
+    /// A command of the shell through which complete files go.
+    processor: Option<Vec<u8>>,
+    /// The complete file that waits for it.
+    unprocessed: Option<LogName>,
 }
 
 /// The file being written. It is not complete: a complete one is closed at once.
@@ -43,12 +54,13 @@ struct Current {
     name: LogName,
     file: File,
     written: u64,
+    age: Age,
 }
 
 impl Log {
     /// A log in the working directory. Its first file is made by the first [`settle`](Store::settle).
-    pub fn new(limits: Limits) -> Log {
-        Log { limits, current: None, newest: None, is_started: false }
+    pub fn new(limits: Limits, processor: Option<Vec<u8>>) -> Log {
+        Log { limits, current: None, newest: None, is_started: false, processor, unprocessed: None }
     }
 
     /// Closes the file being written, if there is one: contents on disk, mode 0444, name on disk.
@@ -68,6 +80,46 @@ impl Log {
             let trouble = Trouble::new("unable to sync directory with", object, error);
             patience.warn(&trouble, ", a crash may take the name");
         }
+        if self.processor.is_some() {
+            self.unprocessed = Some(name);
+        }
+    }
+
+    /// How long until the file being written ends for its age.
+    pub fn due_in(&self) -> Option<Duration> {
+        self.current.as_ref().and_then(|current| current.age.rest())
+    }
+
+    /// Puts what the processor makes of the last complete file in its place. Until then, and after a crash, the name
+    /// has what was logged.
+    fn process(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble> {
+        let (Some(command), Some(name)) = (&self.processor, self.unprocessed) else { return Ok(()) };
+        let name = name.encode();
+        let trouble = |action, error| Trouble::new(action, name.as_bytes(), error);
+        let log = match File::open(&name) {
+            Ok(log) => log,
+            // Somebody has removed it.
+            Err(error) if is_absent(&error) => {
+                self.unprocessed = None;
+                return Ok(());
+            }
+            Err(error) => return Err(trouble("unable to read", error)),
+        };
+        let processed = file::create_or_truncate(Path::new(PROCESSED), 0o644)
+            .map_err(|error| trouble("unable to create output for", error))?;
+        let ended = processor::run(command, &[(log.as_fd(), 0), (processed.as_fd(), 1)], patience)
+            .map_err(|error| trouble("unable to run processor for", error))?;
+        if ended != Ended::Exited(0) {
+            return Err(Trouble { action: "processor failed for", object: name.into_bytes(), error: None });
+        }
+        processed
+            .set_permissions(Permissions::from_mode(0o444))
+            .and_then(|()| processed.sync_all())
+            .and_then(|()| fs::rename(PROCESSED, &name))
+            .and_then(|()| file::sync_directory(Path::new(".")))
+            .map_err(|error| trouble("unable to replace", error))?;
+        self.unprocessed = None;
+        Ok(())
     }
 
     /// The file being written, or a new one.
@@ -84,14 +136,15 @@ impl Log {
         let names = names::list(Path::new("."))
             .map_err(|error| Trouble::new("unable to read directory", "", error))?;
         let newest = names.iter().filter_map(|name| LogName::decode(name)).max();
-        for name in rotation::to_remove(names, self.limits.files) {
+        let Limits { extent, keep, period } = self.limits;
+        for name in keep.surplus(rotation::logs(names), extent.size, names::size) {
             remove(name, patience);
         }
         let name = LogName::next(newest.max(self.newest), Stamp::now().seconds);
         self.newest = Some(name);
         let object = name.encode();
         match file::create_new(Path::new(&object), 0o644) {
-            Ok(file) => Ok(Current { name, file, written: 0 }),
+            Ok(file) => Ok(Current { name, file, written: 0, age: Age::new(period) }),
             Err(error) => Err(Trouble::new("unable to create", object, error)),
         }
     }
@@ -101,6 +154,7 @@ impl Store for Log {
     /// A next file is made only when there is a byte for it.
     fn write(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Result<usize, Trouble> {
         let extent = self.limits.extent;
+        self.settle(patience)?;
         let current = self.current(patience)?;
         let part = extent.part(current.written, bytes);
         let length = current.write(bytes.get(..part.length).unwrap_or(bytes))?;
@@ -110,13 +164,17 @@ impl Store for Log {
         Ok(length)
     }
 
-    /// Makes the first file, before there is anything to write to it.
+    /// Makes the first file, before there is anything to write to it; ends a file for its age; processes it.
     fn settle(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble> {
+        if self.current.as_ref().is_some_and(|current| current.age.is_over()) {
+            self.finish(patience);
+        }
+        self.process(patience)?;
         if self.is_started { Ok(()) } else { self.current(patience).map(|_| ()) }
     }
 
-    fn write_at_last(&mut self, bytes: &[u8]) -> Option<usize> {
-        self.current.as_mut()?.write(bytes).ok()
+    fn write_at_last(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Option<usize> {
+        self.current(patience).ok()?.write(bytes).ok()
     }
 }
 
@@ -126,6 +184,7 @@ impl Current {
             Ok(0) => ErrorKind::WriteZero.into(),
             Ok(length) => {
                 self.written = self.written.saturating_add(length as u64);
+                self.age.begin();
                 return Ok(length);
             }
             Err(error) => error,
@@ -143,3 +202,6 @@ fn remove(name: Vec<u8>, patience: &mut Patience<'_>) {
         _ => {}
     }
 }
+
+/// What the processor makes, until it is in the place of what it was made of.
+const PROCESSED: &str = "processed";

@@ -22,6 +22,7 @@ mod rotation;
 use crate::backlog::{Backlog, WhenFull};
 use crate::extent::Extent;
 use crate::input::{Event, Input};
+use crate::names::Keep;
 use crate::patience::Patience;
 use log::{Limits, Log};
 pub use rotation::LogName;
@@ -33,37 +34,53 @@ use unix::process::set_umask;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 
-/// Runs `cyclog [-sSIZE] [-nNUM] [-mMARGIN] dir`.
+/// Runs `cyclog [-sSIZE] [-nNUM] [-mMARGIN] [-RSECONDS] [-SBYTES] [-DPOLICY] dir [!PROCESSOR]`.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
-    let (limits, directory) = parse(invocation)?;
+    let Settings { limits, when_full, directory, processor } = parse(invocation)?;
     set_umask(0o022);
     // A warning that nobody hears must not end the log.
     signal::ignore(Signal::SIGPIPE);
     std::env::set_current_dir(Path::new(std::ffi::OsStr::from_bytes(directory)))
         .map_err(|error| Failure::temporary([b"unable to chdir to ", directory].concat()).because(&error))?;
-    let mut patience = Patience::new(invocation)
+    let mut patience = Patience::catching(invocation, &[Signal::SIGCHLD])
         .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
-    let mut log = Log::new(limits);
-    let mut backlog = Backlog::new(WhenFull::Block, Vec::new);
+    let mut log = Log::new(limits, processor);
+    let mut backlog = Backlog::new(when_full, Vec::new);
     let copied = copy(&mut backlog, &mut log, &mut patience);
     log.finish(&mut patience);
     copied.map(|()| Exit::SUCCESS)
 }
 
-fn parse(invocation: &Invocation) -> Result<(Limits, &[u8]), Failure> {
-    let mut limits = Limits { extent: Extent { size: 104_000, margin: 4000 }, files: 10 };
-    let mut options = invocation.options("s:n:m:");
+struct Settings<'a> {
+    limits: Limits,
+    when_full: WhenFull,
+    directory: &'a [u8],
+    processor: Option<Vec<u8>>,
+}
+
+fn parse(invocation: &Invocation) -> Result<Settings<'_>, Failure> {
+    let extent = Extent { size: 104_000, margin: 4000 };
+    let mut limits = Limits { extent, period: None, keep: Keep { files: 10, bytes: None } };
+    let mut when_full = WhenFull::Block;
+    let mut options = invocation.options("s:n:m:D:R:S:");
     while let Some(option) = options.next_option().map_err(|error| error.with_usage(USAGE))? {
         let number = option.number();
         match option.letter {
             b's' => limits.extent.size = number.max(SMALLEST_SIZE),
-            b'n' => limits.files = number.max(1),
+            b'n' => limits.keep.files = number.max(1),
+            b'D' => {
+                let policy = WhenFull::parse(&option.argument);
+                when_full = policy.ok_or_else(|| Failure::usage(USAGE))?;
+            }
+            b'R' => limits.period = Some(Duration::from_secs(number)).filter(|period| !period.is_zero()),
+            b'S' => limits.keep.bytes = Some(number).filter(|bytes| *bytes > 0),
             // The size so far: one that is set later does not change the margin.
             _ => limits.extent.margin = number.min(limits.extent.size),
         }
     }
-    let directory = options.operands().first().ok_or_else(|| Failure::usage(USAGE))?;
-    Ok((limits, directory))
+    let (directory, rest) = options.operands().split_first().ok_or_else(|| Failure::usage(USAGE))?;
+    let processor = rest.first().and_then(|word| word.strip_prefix(b"!")).map(<[u8]>::to_vec);
+    Ok(Settings { limits, when_full, directory, processor })
 }
 
 fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Result<(), Failure> {
@@ -71,7 +88,7 @@ fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Re
     loop {
         // The first time, before there is input, this makes the first file.
         backlog.flush(log, patience)?;
-        let limit = backlog.retry_in();
+        let limit = backlog.retry_in().or_else(|| log.due_in());
         patience.rearm();
         match input.next(patience, limit) {
             Ok(Event::Bytes(bytes)) => backlog.add(bytes),
@@ -85,6 +102,7 @@ fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Re
     }
 }
 
+/// As the original has it; what was added stands in the manual.
 const USAGE: &str = "cyclog [ -ssize ] [ -nnum ] [ -mmargin ] dir";
 /// Bytes that a file may have at least.
 const SMALLEST_SIZE: u64 = 512;

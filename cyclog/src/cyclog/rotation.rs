@@ -1,4 +1,4 @@
-//! The rules of rotation: what the next file is called, and which ones have to go. No I/O.
+//! The rules of rotation: what the next file is called, and which ones there are. No I/O.
 
 use crate::label;
 use unix::number;
@@ -58,15 +58,13 @@ impl LogName {
     }
 }
 
-/// The files that have to go before another one is made, oldest first.
+/// The log files among the names, oldest first.
 ///
 /// All names that begin with `@` count. Those of others are as old as the number after the `@` says (none is the
 /// oldest); a name of `multilog` is as old as its TAI64N label.
-pub fn to_remove(mut names: Vec<Vec<u8>>, files: u64) -> Vec<Vec<u8>> {
+pub fn logs(mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     names.retain(|name| name.starts_with(b"@"));
     names.sort_by_cached_key(|name| (second_of(name), name.clone()));
-    let kept = usize::try_from(files.saturating_sub(1)).unwrap_or(usize::MAX);
-    names.truncate(names.len().saturating_sub(kept));
     names
 }
 
@@ -115,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_whoever_named_them() {
+    fn names_are_as_old_as_they_say_whoever_made_them() {
         let names = [
             "@00000935467440.000001",
             "@00000935467440",
@@ -132,9 +130,7 @@ mod tests {
             b"@4000000037c219bf2ef02e94.s",
             b"@00000935467450",
         ];
-        assert_eq!(to_remove(names.clone(), 1), oldest_first);
-        assert_eq!(to_remove(names.clone(), 3), oldest_first[..3]);
-        assert!(to_remove(names, 6).is_empty());
+        assert_eq!(logs(names), oldest_first);
     }
 
     proptest! {

@@ -131,7 +131,7 @@ impl Reader<'_> {
                 Err(error) => return Err(self.failure(path, &error)),
             }
         }
-        if !source.is_whole().map_err(|error| self.failure(path, &error))? {
+        if !source.was_whole().map_err(|error| self.failure(path, &error))? {
             self.invocation.warn([b"unable to read all of ", path.as_os_str().as_bytes()].concat());
         }
         if is_unfinished(next) {

@@ -44,7 +44,7 @@ impl Source {
     }
 
     /// Whether all of it could be read, now that its end has been seen.
-    pub fn is_whole(self) -> io::Result<bool> {
+    pub fn was_whole(self) -> io::Result<bool> {
         match self.decompressor {
             Some(child) => Ok(process::wait_for(child)? == Ended::Exited(0)),
             None => Ok(true),

@@ -13,6 +13,7 @@
 
 use super::rotation;
 use super::script::Settings;
+use crate::age::Age;
 use crate::backlog::Store;
 use crate::names;
 use crate::patience::{Patience, Trouble};
@@ -24,6 +25,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 use unix::directory::{self, WorkingDirectory};
 use unix::failure::{Failure, is_absent};
 use unix::process::Ended;
@@ -40,6 +42,7 @@ pub struct LogDirectory {
     current: Option<File>,
     /// Bytes in it.
     written: u64,
+    age: Age,
     /// Whether it ends here.
     is_complete: bool,
     /// Whether an fsync of it failed. Another one would succeed and mean nothing (R2).
@@ -76,12 +79,14 @@ impl LogDirectory {
         directory::enter(path).map_err(|error| failure("unable to open", &error))?;
         let place = WorkingDirectory::current().map_err(|error| failure("unable to open", &error))?;
         let lock = lock::try_open(Path::new("lock")).map_err(|error| failure("unable to lock", &error))?;
+        let age = Age::new(settings.period);
         let mut log = LogDirectory {
             settings,
             place,
             _lock: lock,
             current: None,
             written: 0,
+            age,
             is_complete: false,
             is_doubtful: false,
             previous: None,
@@ -104,6 +109,9 @@ impl LogDirectory {
             let size =
                 file.metadata().map_err(|error| self.trouble("unable to stat", "current", error))?.len();
             self.written = size;
+            if size > 0 {
+                self.age.begin();
+            }
             self.current = Some(file);
             return Ok(());
         }
@@ -128,6 +136,11 @@ impl LogDirectory {
     /// Ends `current` before its time, unless it is empty.
     pub fn end_current(&mut self) {
         self.is_complete |= self.written > 0;
+    }
+
+    /// How long until `current` ends for its age.
+    pub fn due_in(&self) -> Option<Duration> {
+        self.age.rest()
     }
 
     /// Marks `current` as complete up to here, for the next start to go on in it.
@@ -168,6 +181,7 @@ impl LogDirectory {
         let created = file::create_new(Path::new("current"), 0o644);
         self.current = Some(created.map_err(|error| self.trouble("unable to create", "current", error))?);
         self.written = 0;
+        self.age = Age::new(self.settings.period);
         Ok(())
     }
 
@@ -245,7 +259,8 @@ impl LogDirectory {
         }
         self.remove(name)?;
         let names = names::list(Path::new(".")).map_err(unreadable)?;
-        for name in rotation::to_remove(names, self.settings.files) {
+        let next = self.settings.extent.size;
+        for name in self.settings.keep.surplus(rotation::finished(names), next, names::size) {
             // A file that cannot be removed stays and is in nobody's way.
             if let Err(trouble) = self.remove(OsStr::from_bytes(&name)) {
                 patience.warn(&trouble, "");
@@ -332,6 +347,7 @@ impl Store for LogDirectory {
 
     /// Ends a complete file, makes the next one, and gives the complete one its final name.
     fn settle(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble> {
+        self.is_complete |= self.age.is_over();
         if !self.is_complete && self.current.is_some() && self.previous.is_none() {
             return Ok(());
         }
@@ -345,7 +361,7 @@ impl Store for LogDirectory {
         self.finish_previous(patience)
     }
 
-    fn write_at_last(&mut self, bytes: &[u8]) -> Option<usize> {
+    fn write_at_last(&mut self, bytes: &[u8], _: &mut Patience<'_>) -> Option<usize> {
         self.append(bytes).ok()
     }
 }
@@ -359,6 +375,7 @@ impl LogDirectory {
         match written {
             Ok(length @ 1..) => {
                 self.written = self.written.saturating_add(length as u64);
+                self.age.begin();
                 Ok(length)
             }
             Ok(0) => Err(self.trouble("unable to write to", "current", ErrorKind::WriteZero.into())),

@@ -57,7 +57,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
 fn copy(flow: &mut Flow, patience: &mut Patience<'_>) -> Result<(), Failure> {
     let mut input = Input::new(LINE_PATIENCE);
     loop {
-        let limit = flow.retry_in();
+        let limit = flow.due_in();
         patience.rearm();
         if patience.take(Signal::SIGALRM) {
             flow.end_files();
@@ -143,18 +143,19 @@ impl Flow {
         self.steps.logs().for_each(|log| log.directory.end_current());
     }
 
-    /// When a full disk is to be tried again.
-    fn retry_in(&mut self) -> Option<Duration> {
-        self.steps.logs().filter_map(|log| log.backlog.retry_in()).min()
+    /// When something has to be done although no line comes: a full disk tried again, a file ended.
+    fn due_in(&mut self) -> Option<Duration> {
+        let due = |log: &mut Log| log.backlog.retry_in().or_else(|| log.directory.due_in());
+        self.steps.logs().filter_map(due).min()
     }
 
     fn close(&mut self, patience: &mut Patience<'_>) -> Result<(), Failure> {
         self.lines.finish(|piece| self.steps.take(piece));
         let mut closed = self.steps.flush(patience);
         for log in self.steps.logs() {
-            let written = written(log.backlog.finish(&mut log.directory, patience));
+            let written = log.backlog.finish(&mut log.directory, patience);
             log.directory.close(patience);
-            closed = closed.and(written);
+            closed = closed.and(written.map_err(Failure::from));
         }
         closed
     }
@@ -200,7 +201,7 @@ impl Steps {
                 Step::Status(status) => {
                     status.flush(patience).map_err(|trouble| trouble.into_failure(0))?;
                 }
-                Step::Log(log) => written(log.backlog.flush(&mut log.directory, patience))?,
+                Step::Log(log) => log.backlog.flush(&mut log.directory, patience)?,
                 Step::Deselect(_) | Step::Select(_) | Step::Alert => {}
             }
         }
@@ -217,14 +218,6 @@ impl Steps {
             Step::Log(log) => Some(log.as_mut()),
             _ => None,
         })
-    }
-}
-
-/// A log that gave up with all bytes written, over a processor perhaps, has said so and lost nothing.
-fn written(result: Result<(), crate::backlog::GaveUp>) -> Result<(), Failure> {
-    match result {
-        Err(gave_up) if gave_up.unwritten > 0 => Err(Failure::from(gave_up)),
-        _ => Ok(()),
     }
 }
 

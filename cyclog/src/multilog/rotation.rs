@@ -1,4 +1,4 @@
-//! The rules of rotation: what a finished file is called, and which ones have to go. No I/O.
+//! The rules of rotation: what a finished file is called, and which ones there are. No I/O.
 
 use crate::label::{self, Moment};
 use unix::stamp::Stamp;
@@ -14,12 +14,10 @@ pub fn next_label(names: &[Vec<u8>], now: Stamp) -> [u8; label::LENGTH] {
     }
 }
 
-/// The finished files that have to go, oldest first, when so many may be there besides `current`.
-pub fn to_remove(mut names: Vec<Vec<u8>>, files: u64) -> Vec<Vec<u8>> {
+/// The finished files among the names, oldest first.
+pub fn finished(mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     names.retain(|name| name.starts_with(b"@") && name.len() >= label::LENGTH);
     names.sort();
-    let kept = usize::try_from(files.saturating_sub(1)).unwrap_or(usize::MAX);
-    names.truncate(names.len().saturating_sub(kept));
     names
 }
 
@@ -58,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_25_bytes_and_more_count_and_the_smallest_go() {
+    fn names_of_25_bytes_and_more_count_and_the_smallest_are_the_oldest() {
         let all = names(&[
             "@4000000000000800000001f4.s",
             "@x",
@@ -66,8 +64,8 @@ mod tests {
             "@zzzzzzzzzzzzzzzzzzzzzzzz",
             "@0000000000000000000000000",
         ]);
-        assert_eq!(to_remove(all.clone(), 3), names(&["@0000000000000000000000000"]));
-        assert_eq!(to_remove(all.clone(), 2).len(), 2);
-        assert!(to_remove(all, 4).is_empty());
+        let expected =
+            ["@0000000000000000000000000", "@4000000000000800000001f4.s", "@zzzzzzzzzzzzzzzzzzzzzzzz"];
+        assert_eq!(finished(all), names(&expected));
     }
 }

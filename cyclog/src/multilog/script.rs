@@ -3,6 +3,8 @@
 use super::pattern::Pattern;
 use crate::backlog::WhenFull;
 use crate::extent::Extent;
+use crate::names::Keep;
+use std::time::Duration;
 use unix::number;
 
 /// What is done with each line.
@@ -36,8 +38,10 @@ pub struct Settings {
     pub directory: Vec<u8>,
     /// Where a file ends.
     pub extent: Extent,
-    /// Files, the one being written included.
-    pub files: u64,
+    /// Until when a file is written, if not to its size.
+    pub period: Option<Duration>,
+    /// How much is kept.
+    pub keep: Keep,
     /// A command of the shell through which finished files go.
     pub processor: Option<Vec<u8>>,
     /// What happens when the disk is full.
@@ -50,7 +54,8 @@ impl Script {
         let mut settings = Settings {
             directory: Vec::new(),
             extent: extent(DEFAULT_SIZE),
-            files: 10,
+            period: None,
+            keep: Keep { files: 10, bytes: None },
             processor: None,
             when_full: WhenFull::Block,
         };
@@ -67,8 +72,10 @@ impl Script {
                     return Some(Action::Log(Settings { directory, ..settings.clone() }));
                 }
                 b's' => settings.extent = extent(number::scan(rest).0),
-                b'n' => settings.files = number::scan(rest).0.max(2),
+                b'n' => settings.keep.files = number::scan(rest).0.max(2),
                 b'!' => settings.processor = Some(rest.to_vec()),
+                b'R' => settings.period = at_least_one(rest).map(Duration::from_secs),
+                b'S' => settings.keep.bytes = at_least_one(rest),
                 b'D' => settings.when_full = WhenFull::parse(rest).unwrap_or(settings.when_full),
                 _ => {}
             }
@@ -76,6 +83,11 @@ impl Script {
         });
         Script { labels, actions: actions.collect() }
     }
+}
+
+/// A limit, where 0 means none.
+fn at_least_one(text: &[u8]) -> Option<u64> {
+    Some(number::scan(text).0).filter(|number| *number > 0)
 }
 
 /// Files end at the first line end of which 2,000 bytes or fewer are left to the size.
@@ -107,7 +119,7 @@ mod tests {
     #[test]
     fn settings_hold_for_the_directories_after_them() {
         let logs = logs(&["./a", "s5000", "n3", "!cat", "/b", "!", "s1", "n1", "./c", "s99999999"]);
-        let brief = |log: &Settings| (log.extent.size, log.files, log.processor.clone());
+        let brief = |log: &Settings| (log.extent.size, log.keep.files, log.processor.clone());
         assert_eq!(
             logs.iter().map(brief).collect::<Vec<_>>(),
             [(99_999, 10, None), (5000, 3, Some(b"cat".to_vec())), (4096, 2, Some(Vec::new()))]
@@ -133,6 +145,14 @@ mod tests {
                 Action::Status(b"f".to_vec())
             ]
         );
+    }
+
+    #[test]
+    fn files_can_end_after_a_time_and_a_log_can_have_a_size() {
+        let logs = logs(&["R3600", "S1000000", "./a", "R", "S0", "./b"]);
+        let limits = logs.iter().map(|log| (log.period, log.keep.bytes));
+        let hour = Some(Duration::from_secs(3600));
+        assert_eq!(limits.collect::<Vec<_>>(), [(hour, Some(1_000_000)), (None, None)]);
     }
 
     #[test]
