@@ -9,12 +9,17 @@
 //!          when bytes could not be written (it says how many).
 //! Manual   cyclog(1).    The end of the flow.
 //!
-//! * Whatever is read is written before cyclog waits for more, and nothing is dropped: on a full disk it waits
-//!   for space, and the service waits for it.
+//! * Whatever is read is written before cyclog waits for more, and nothing is dropped, unless that is asked for: on a
+//!   full disk it waits for space, and the service waits for it.
 //! * TERM: the line that is being read is completed from what the pipe holds, and the rest of the pipe is left to the
 //!   next cyclog. A paused cyclog tries once more and then ends.
 //! * A file is made when there is a byte for it, so a log that ends with a full file loses nothing to an empty one.
 //!   Only the first file is made at once; without input it stays there, empty.
+//!
+//! Options that the original does not have: `-R` seconds after its first byte a file ends, `-S` bytes all files may
+//! have together, `-D block`, `-D spill=BYTES` or `-D drop` says what happens when the disk is full. `!command` after
+//! the directory is a processor: what it makes of each complete file takes its place, under the same name. The last
+//! file of a run stays as it was logged.
 
 mod log;
 mod rotation;

@@ -1,6 +1,6 @@
 //! `multilog` stamps lines, selects some of them, and keeps the newest in files of bounded size and number.
 //!
-//! Reads    fd 0: the log.      Arguments: the script, one action each; see [`script`].
+//! Reads    fd 0: the log.      Arguments: the script, one action each.
 //! Writes   log directories; status files; selected lines and warnings to fd 2, the like of a warning once a minute.
 //! Runs as  the owner of the directories.   Trusts  the script and the directories; nobody for what is logged.
 //! Exits    0 at the end of the input (also an unreadable one) or after TERM · 111 a directory or file of the script
@@ -12,6 +12,10 @@
 //!   next multilog. A paused multilog tries once more, writes what it can, and ends; so does one whose processor
 //!   fails, and the file for the processor becomes a `.u` file at the next start.
 //! * ALRM: the files being written end here, but for empty ones.
+//!
+//! Actions that the original does not have, each for the directories after it: `RSECONDS` ends a file that long after
+//! its first byte, `SBYTES` is what all files of a log may have together, and `Dblock`, `Dspill=BYTES` or `Ddrop` says
+//! what happens when the disk is full; see [`WhenFull`](crate::backlog::WhenFull).
 
 mod directory;
 mod lines;
