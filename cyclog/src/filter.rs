@@ -41,27 +41,36 @@ fn copy(
 ) -> Result<Exit, Failure> {
     let mut input = vec![0; READ_SIZE];
     let mut output = Vec::new();
-    let mut ended = Ok(());
-    loop {
-        let length = match read_some(&mut input) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(error) => {
-                ended = unreadable(error);
-                break;
-            }
-        };
-        for piece in input.get(..length).unwrap_or_default().chunks(PIECE_SIZE) {
-            filter.change(piece, &mut output);
-            if output.len() >= READ_SIZE {
-                write(&mut output)?;
-            }
+    let ended = loop {
+        match read_some(&mut input) {
+            Ok(0) => break Ok(()),
+            Ok(length) => pass(filter, input.get(..length).unwrap_or_default(), &mut output, write)?,
+            Err(error) => break unreadable(error),
         }
-        write(&mut output)?;
-    }
+    };
     filter.finish(&mut output);
-    write(&mut output)?;
+    write(&output)?;
     ended.map(|()| Exit::SUCCESS)
+}
+
+/// Changes the bytes and writes all that comes of it. `output` is memory to use, empty before and after, which
+/// does not grow with the bytes.
+pub fn pass(
+    filter: &mut impl Filter,
+    bytes: &[u8],
+    output: &mut Vec<u8>,
+    mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for piece in bytes.chunks(PIECE_SIZE) {
+        filter.change(piece, output);
+        if output.len() >= READ_SIZE {
+            write(output)?;
+            output.clear();
+        }
+    }
+    write(output)?;
+    output.clear();
+    Ok(())
 }
 
 /// Reads what standard input has, waiting until it has something; 0 is the end.
@@ -79,10 +88,8 @@ pub fn read_some(buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-fn write(output: &mut Vec<u8>) -> Result<(), Failure> {
-    let written = descriptor::output().write_all(output);
-    output.clear();
-    written.map_err(|_| Failure::silent(Exit::TEMPORARY))
+fn write(bytes: &[u8]) -> Result<(), Failure> {
+    descriptor::output().write_all(bytes).map_err(|_| Failure::silent(Exit::TEMPORARY))
 }
 
 /// The size of a pipe on Linux: one read can empty it.

@@ -1,103 +1,99 @@
-//! What a logger reads: standard input, up to its end or TERM.
+//! Standard input of a program that ends after TERM without cutting a line in two.
+//!
+//! What was read is the program's to write; what was not stays in the pipe, for whoever reads it next. So TERM
+//! ends the reading at once, but for the rest of a line that was read in part.
 
-use crate::patience::Patience;
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use unix::descriptor;
 use unix::poll::{self, Interest};
 
-/// What came.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// Some bytes, at least one.
+/// What a read gave.
+#[derive(Debug)]
+pub enum Piece<'a> {
+    /// Some input, at least one byte.
     Bytes(&'a [u8]),
-    /// The log ends here.
-    End,
-    /// Nothing yet, but a signal or the end of the wait.
+    /// Nothing yet.
     Nothing,
+    /// The end of the input.
+    End,
 }
 
-/// Standard input up to its end or TERM.
-///
-/// After TERM the line that is being read is completed one byte at a time: what follows it belongs to whoever
-/// reads the pipe next.
+/// Standard input, with memory of where in a line it stands.
 pub struct Input {
     buffer: Vec<u8>,
     /// Whether the last byte that was read is not a newline.
     within_line: bool,
-    /// How many bytes of a line are still read after TERM.
-    line_allowance: usize,
-    /// How long the rest of a line is waited for after TERM.
-    line_patience: Duration,
-    /// Until when, once TERM came.
-    line_deadline: Option<Instant>,
 }
 
 impl Input {
-    /// An input that after TERM waits so long for the rest of a line.
-    pub fn new(line_patience: Duration) -> Input {
-        Input {
-            buffer: vec![0; READ_SIZE],
-            within_line: false,
-            line_allowance: READ_SIZE,
-            line_patience,
-            line_deadline: None,
-        }
+    /// Reads nothing yet.
+    pub fn new() -> Input {
+        Input { buffer: vec![0; READ_SIZE], within_line: false }
     }
 
-    /// Waits for the next bytes, but not longer than `limit`.
-    pub fn next(&mut self, patience: &mut Patience<'_>, limit: Option<Duration>) -> io::Result<Event<'_>> {
-        let mut input = descriptor::input();
-        let ending = patience.is_terminated();
-        let is_ready = if ending {
-            // The descriptor of the signals is of no interest any more.
-            poll::wait_one(input.as_fd(), Interest::Read, Some(self.time_for_line()))?
-        } else {
-            let awaited = [(input.as_fd(), Interest::Read), (patience.as_fd(), Interest::Read)];
-            poll::wait(&awaited, limit)?.first() == Some(&true)
-        };
-        // TERM may have come while input came, too.
-        let wanted = self.wanted(patience.is_terminated());
-        if wanted == 0 || ending && !is_ready && self.time_for_line().is_zero() {
-            return Ok(Event::End);
-        }
-        if !is_ready {
-            return Ok(Event::Nothing);
-        }
-        match input.read(self.buffer.get_mut(..wanted).unwrap_or_default()) {
-            Ok(0) => Ok(Event::End),
+    /// Waits for input, or until one of `wakeups` is readable; whether there is input.
+    ///
+    /// Whoever is woken by a signal asks for it before the input is read, even if there is some.
+    pub fn wait(&self, wakeups: &[BorrowedFd<'_>]) -> io::Result<bool> {
+        self.wait_within(wakeups, None)
+    }
+
+    /// The same, but not longer than the limit.
+    pub fn wait_within(&self, wakeups: &[BorrowedFd<'_>], limit: Option<Duration>) -> io::Result<bool> {
+        let input = descriptor::input();
+        let awaited: Vec<_> =
+            [input.as_fd()].iter().chain(wakeups).map(|descriptor| (*descriptor, Interest::Read)).collect();
+        Ok(poll::wait(&awaited, limit)?.first() == Some(&true))
+    }
+
+    /// Reads as much as there is, after a wait that found some.
+    pub fn read(&mut self) -> io::Result<Piece<'_>> {
+        match descriptor::input().read(&mut self.buffer) {
+            Ok(0) => Ok(Piece::End),
             Ok(length) => {
                 let bytes = self.buffer.get(..length).unwrap_or_default();
-                self.within_line = bytes.last().is_some_and(|last| *last != b'\n');
-                Ok(Event::Bytes(bytes))
+                self.within_line = bytes.last() != Some(&b'\n');
+                Ok(Piece::Bytes(bytes))
             }
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {
-                Ok(Event::Nothing)
+                Ok(Piece::Nothing)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// How many bytes to read now.
-    fn wanted(&mut self, terminated: bool) -> usize {
-        if !terminated {
-            READ_SIZE
-        } else if self.within_line && self.line_allowance > 0 {
-            self.line_allowance = self.line_allowance.saturating_sub(1);
-            1
-        } else {
-            0
-        }
+    /// The rest of a line that was read in part, as far as it can be had without waiting; an error ends it, too.
+    /// It is read byte by byte, because what follows belongs to somebody else, and up to a bound.
+    pub fn rest_of_line(&mut self) -> &[u8] {
+        self.rest_of_line_within(Duration::ZERO)
     }
 
-    fn time_for_line(&mut self) -> Duration {
-        if !self.within_line {
-            return Duration::ZERO;
+    /// The same, but waiting for it up to the limit.
+    pub fn rest_of_line_within(&mut self, limit: Duration) -> &[u8] {
+        let mut input = descriptor::input();
+        let mut length: usize = 0;
+        let start = Instant::now();
+        while self.within_line {
+            let rest = limit.saturating_sub(start.elapsed());
+            match poll::wait_one(input.as_fd(), Interest::Read, Some(rest)) {
+                Ok(true) => {}
+                // A signal, perhaps.
+                Ok(false) if !rest.is_zero() => continue,
+                _ => break,
+            }
+            let Some(byte) = self.buffer.get_mut(length..=length) else { break };
+            match input.read(byte) {
+                Ok(1..) => {
+                    self.within_line = *byte != *b"\n";
+                    length = length.saturating_add(1);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                _ => break,
+            }
         }
-        let now = Instant::now();
-        let deadline = *self.line_deadline.get_or_insert_with(|| now + self.line_patience);
-        deadline.saturating_duration_since(now)
+        self.buffer.get(..length).unwrap_or_default()
     }
 }
 

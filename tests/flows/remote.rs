@@ -12,14 +12,16 @@ fn home() -> MailHome {
 }
 
 /// smtp-sink on a port of 127.0.0.1, with a directory that holds what it received.
-struct Sink {
+pub struct Sink {
     running: Running,
     directory: tempfile::TempDir,
-    port: u16,
+    /// The port it listens on.
+    pub port: u16,
 }
 
 impl Sink {
-    fn start(options: &[&str]) -> Option<Sink> {
+    /// Starts it; nothing, said aloud, if it is not installed.
+    pub fn start(options: &[&str]) -> Option<Sink> {
         Sink::with_backlog(options, "20")
     }
 
@@ -48,7 +50,7 @@ impl Sink {
     }
 
     /// The one message that was received, as smtp-sink wrote it.
-    fn received(&self) -> Vec<u8> {
+    pub fn received(&self) -> Vec<u8> {
         let names = || -> Vec<PathBuf> {
             let entries = std::fs::read_dir(self.directory.path()).expect("the sink's directory");
             entries.map(|entry| entry.expect("an entry").path()).collect()

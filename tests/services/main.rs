@@ -1,5 +1,6 @@
 //! Services: supervised, logged, signalled, killed, with full disks.
 
+mod accustamp;
 mod chain;
 mod cyclog;
 mod cyclog_read;

@@ -3,7 +3,7 @@
 pub use nix::sys::signal::Signal;
 use nix::sys::signal::{SigHandler, SigSet};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +65,8 @@ impl Signals {
             signal_hook::low_level::pipe::register(*signal as i32, sender.try_clone()?)?;
             flags.push((*signal, flag));
         }
+        // The handlers outlive this value. Without a reader, one that runs after it is dropped would raise SIGPIPE.
+        let _kept_open = wakeup.try_clone()?.into_raw_fd();
         Ok(Signals { flags, wakeup })
     }
 

@@ -26,11 +26,13 @@ mod rotation;
 
 use crate::backlog::{Backlog, WhenFull};
 use crate::extent::Extent;
-use crate::input::{Event, Input};
+use crate::input::{Input, Piece};
 use crate::names::Keep;
 use crate::patience::Patience;
 use log::{Limits, Log};
 pub use rotation::LogName;
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -89,22 +91,33 @@ fn parse(invocation: &Invocation) -> Result<Settings<'_>, Failure> {
 }
 
 fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Result<(), Failure> {
-    let mut input = Input::new(Duration::ZERO);
-    loop {
+    let unreadable = |error: io::Error| Failure::temporary("unable to read input").because(&error);
+    let mut input = Input::new();
+    let ended = loop {
         // The first time, before there is input, this makes the first file.
         backlog.flush(log, patience)?;
         let limit = backlog.retry_in().or_else(|| log.due_in());
         patience.rearm();
-        match input.next(patience, limit) {
-            Ok(Event::Bytes(bytes)) => backlog.add(bytes),
-            Ok(Event::Nothing) => {}
-            Ok(Event::End) => return Ok(backlog.finish(log, patience)?),
-            Err(error) => {
-                backlog.finish(log, patience)?;
-                return Err(Failure::temporary("unable to read input").because(&error));
-            }
+        if patience.is_terminated() {
+            backlog.add(input.rest_of_line());
+            break Ok(());
         }
-    }
+        let is_ready = match input.wait_within(&[patience.as_fd()], limit) {
+            Ok(is_ready) => is_ready,
+            Err(error) => break Err(unreadable(error)),
+        };
+        if !is_ready || patience.is_terminated() {
+            continue;
+        }
+        match input.read() {
+            Ok(Piece::Bytes(bytes)) => backlog.add(bytes),
+            Ok(Piece::Nothing) => {}
+            Ok(Piece::End) => break Ok(()),
+            Err(error) => break Err(unreadable(error)),
+        }
+    };
+    backlog.finish(log, patience)?;
+    ended
 }
 
 /// As the original has it; what was added stands in the manual.

@@ -25,15 +25,16 @@ mod script;
 mod status;
 
 use crate::backlog::Backlog;
-use crate::input::{Event, Input, READ_SIZE};
+use crate::input::{Input, Piece, READ_SIZE};
 use crate::label;
 use crate::patience::Patience;
 use directory::LogDirectory;
-use lines::{Lines, Piece};
+use lines::Lines;
 use pattern::Pattern;
 use script::{Action, Script};
 use status::Status;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::time::Duration;
 use unix::descriptor;
 use unix::directory::WorkingDirectory;
@@ -58,18 +59,25 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     copied.and(closed).map(|()| Exit::SUCCESS)
 }
 
+/// Takes lines until their end or TERM. An unreadable input has ended.
 fn copy(flow: &mut Flow, patience: &mut Patience<'_>) -> Result<(), Failure> {
-    let mut input = Input::new(LINE_PATIENCE);
+    let mut input = Input::new();
     loop {
         let limit = flow.due_in();
         patience.rearm();
+        if patience.is_terminated() {
+            return flow.take(input.rest_of_line_within(LINE_PATIENCE), patience);
+        }
         if patience.take(Signal::SIGALRM) {
             flow.end_files();
         } else {
-            match input.next(patience, limit) {
-                Ok(Event::Bytes(bytes)) => flow.take(bytes, patience)?,
-                Ok(Event::Nothing) => {}
-                Ok(Event::End) | Err(_) => return Ok(()),
+            let Ok(is_ready) = input.wait_within(&[patience.as_fd()], limit) else { return Ok(()) };
+            if is_ready && !patience.is_terminated() {
+                match input.read() {
+                    Ok(Piece::Bytes(bytes)) => flow.take(bytes, patience)?,
+                    Ok(Piece::Nothing) => {}
+                    Ok(Piece::End) | Err(_) => return Ok(()),
+                }
             }
         }
         flow.flush(patience)?;
@@ -166,10 +174,10 @@ impl Flow {
 }
 
 impl Steps {
-    fn take(&mut self, piece: Piece<'_>) {
+    fn take(&mut self, piece: lines::Piece<'_>) {
         match piece {
-            Piece::Start(bytes) => self.start(bytes),
-            Piece::Rest(bytes) => {
+            lines::Piece::Start(bytes) => self.start(bytes),
+            lines::Piece::Rest(bytes) => {
                 self.logs().filter(|log| log.selected).for_each(|log| log.backlog.add(bytes));
             }
         }

@@ -3,7 +3,9 @@
 use crate::queue::layout::MessageNumber;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+use unix::poll::{self, Interest};
 
 /// A living qmail-clean, or what is left of one.
 pub struct Cleaner {
@@ -32,6 +34,19 @@ impl Cleaner {
     /// Whether it is still there.
     pub fn is_alive(&self) -> bool {
         self.alive
+    }
+
+    /// What to wait for to learn that it is gone: between two questions it says nothing.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.alive.then(|| self.answers.as_fd())
+    }
+
+    /// Finds out whether it went away, or says what nobody asked for, which is as bad.
+    pub fn check(&mut self) {
+        let speaks = |descriptor| poll::wait_one(descriptor, Interest::Read, Some(Duration::ZERO));
+        if self.descriptor().is_some_and(|descriptor| speaks(descriptor).unwrap_or(false)) {
+            self.alive = false;
+        }
     }
 
     /// Removes intd and todo of a message that is preprocessed.
@@ -64,5 +79,22 @@ impl Cleaner {
         self.answers.read_exact(&mut answer)?;
         let [answer] = answer;
         Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_qmail_clean_is_noticed_between_two_questions() {
+        let (_questions, commands) = unix::descriptor::pipe().unwrap();
+        let (answers, cleaner_output) = unix::descriptor::pipe().unwrap();
+        let mut cleaner = Cleaner::connect(commands, answers);
+        cleaner.check();
+        assert!(cleaner.is_alive());
+        drop(cleaner_output);
+        cleaner.check();
+        assert!(!cleaner.is_alive() && cleaner.descriptor().is_none());
     }
 }

@@ -90,14 +90,11 @@ impl Manager {
     pub fn run(&mut self, signals: &Signals, log: &mut Log) {
         self.load_queue(log);
         log.status(&self.shared.load, self.shared.exit_asap);
-        loop {
+        while !self.may_exit() {
+            let pulled = self.wait(signals, Now::read());
             let now = Now::read();
+            // First of all: mail that came after a signal is treated as the signal asks.
             self.take_signals(signals, now, log);
-            if self.may_exit() {
-                break;
-            }
-            let pulled = self.wait(signals, now);
-            let now = Now::read();
             self.take_reports(now, log);
             if !self.shared.exit_asap {
                 self.take_new_mail(pulled, now, log);
@@ -153,6 +150,7 @@ impl Manager {
         let mut waiting: Vec<(BorrowedFd<'_>, Interest)> = vec![(signals.as_fd(), Interest::Read)];
         let trigger = self.intake.trigger().filter(|_| !self.shared.exit_asap);
         waiting.extend(trigger.map(|descriptor| (descriptor, Interest::Read)));
+        waiting.extend(self.cleaner.descriptor().map(|descriptor| (descriptor, Interest::Read)));
         for channel in Channel::ALL {
             let spawner = self.deliveries.get(channel).spawner_state();
             waiting.extend(spawner.reports().map(|descriptor| (descriptor, Interest::Read)));
@@ -264,6 +262,7 @@ impl Manager {
         if !spawners_live {
             log.lost(Helper::Spawner);
         }
+        self.cleaner.check();
         if !self.cleaner.is_alive() {
             log.lost(Helper::Cleaner);
         }

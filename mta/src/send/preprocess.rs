@@ -57,9 +57,12 @@ fn write_files(message: MessageNumber, routing: &Routing, log: &mut Log) -> Resu
     let mut files = Files { message, info: create(Kind::Info, message)?, channels: ByChannel::default() };
     log.new_message(message);
     let mut origin = Origin::default();
-    for record in BufReader::new(todo).split(0) {
-        let record = record.map_err(|_| Trouble::with("trouble reading", &todo_name))?;
-        match Record::decode(&record) {
+    let mut todo = BufReader::new(todo);
+    let mut bytes = Vec::new();
+    while let Some(record) =
+        next_record(&mut todo, &mut bytes).map_err(|_| Trouble::with("trouble reading", &todo_name))?
+    {
+        match record {
             Record::Uid(uid) => origin.uid = uid.to_vec(),
             Record::Pid(pid) => origin.pid = pid.to_vec(),
             Record::Sender(sender) => {
@@ -76,6 +79,13 @@ fn write_files(message: MessageNumber, routing: &Routing, log: &mut Log) -> Resu
         }
     }
     files.finish()
+}
+
+/// The next record of todo. One without its NUL, at the end of a file that a crash has cut, is none.
+fn next_record<'a>(todo: &mut impl BufRead, bytes: &'a mut Vec<u8>) -> io::Result<Option<Record<'a>>> {
+    bytes.clear();
+    todo.read_until(0, bytes)?;
+    Ok(bytes.strip_suffix(b"\0").map(Record::decode))
 }
 
 /// Who queued the message, for the log.
@@ -152,6 +162,8 @@ fn flushed(writer: BufWriter<File>, kind: Kind, message: MessageNumber) -> Resul
 
 /// Puts the files of a batch and the names that lead to them on disk. What comes back is safe there.
 pub fn sync(batch: Vec<Prepared>, log: &mut Log) -> Vec<Prepared> {
+    // Then the first sync waits for all files, and the others find theirs done.
+    batch.iter().flat_map(|prepared| &prepared.files).for_each(|(_, file)| file::start_writing(file));
     let mut synced: Vec<Prepared> = batch.into_iter().filter(|prepared| sync_files(prepared, log)).collect();
     let directories: BTreeSet<PathBuf> = synced.iter().flat_map(Prepared::directories).collect();
     let failed: BTreeSet<PathBuf> =

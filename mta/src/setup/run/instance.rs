@@ -38,10 +38,9 @@ impl Instance {
         }
         fs::create_dir_all(directory).map_err(|error| trouble("create", directory, &error))?;
         step_down_from_root(directory)?;
+        // Before the port is looked at: an instance that runs here has it.
+        let held = hold(directory)?;
         let smtp_host = listening_addresses(port)?;
-        let guard = directory.join("lock");
-        let held = lock::try_open(&guard)
-            .map_err(|error| trouble("lock (is it running already?)", &guard, &error))?;
         install::put_everything(directory)?;
         let home = Home::open(directory)?;
         if file::read_if_present(&home.control().join("me")).ok().flatten().is_none() {
@@ -54,6 +53,17 @@ impl Instance {
         let (mailbox, maildir) = make_mailbox(&home)?;
         Ok(Instance { home, smtp_host, port, mailbox, maildir, _lock: held })
     }
+}
+
+/// The lock that says that an instance runs here.
+fn hold(directory: &Path) -> Result<File, Failure> {
+    let path = directory.join("lock");
+    lock::try_open(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => {
+            Failure::temporary(format!("an instance runs already in {}", directory.display()))
+        }
+        _ => trouble("lock", &path, &error),
+    })
 }
 
 /// Root has accounts for a real installation; a try-out runs as the owner of its directory.

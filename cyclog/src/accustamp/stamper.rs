@@ -1,25 +1,13 @@
-//! `accustamp` puts the time before each line.
-//!
-//! Reads    fd 0: lines.      Writes  fd 1: the same lines, each after `SECONDS.MICROS `.
-//! Runs as  anybody.   Trusts  nobody: bytes pass unchanged, and memory does not grow with them.
-//! Exits    0 at the end of the input (also an unreadable one) · 111 silently when fd 1 fails.
-//! Manual   accustamp(1).    Next in the flow: cyclog.
+//! A stamp before each line, whatever pieces the lines come in.
 
-use crate::filter::{self, Filter};
+use crate::filter::Filter;
 use std::io::Write;
-use unix::failure::Failure;
-use unix::program::{Exit, Invocation};
 use unix::stamp::Stamp;
-
-/// Runs `accustamp`. Arguments are ignored.
-pub fn main(_: &Invocation) -> Result<Exit, Failure> {
-    filter::run(&mut Stamper::new(Stamp::now))
-}
 
 /// Puts a stamp before the first byte of each line: Unix seconds, a dot, six digits of microseconds, a space.
 ///
 /// A line without its newline at the end of the input stays one.
-struct Stamper<Clock> {
+pub struct Stamper<Clock> {
     clock: Clock,
     at_line_start: bool,
     /// The second that `seconds` shows. Most lines come in the same one as the line before.
@@ -29,7 +17,8 @@ struct Stamper<Clock> {
 }
 
 impl<Clock: FnMut() -> Stamp> Stamper<Clock> {
-    fn new(clock: Clock) -> Self {
+    /// Asks `clock` for the time of each line.
+    pub fn new(clock: Clock) -> Self {
         Stamper { clock, at_line_start: true, second: 0, seconds: b"0.".to_vec() }
     }
 

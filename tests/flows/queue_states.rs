@@ -1,0 +1,134 @@
+//! What a crash left in the queue, in each of the states that a message can be in, and the next start.
+
+use crate::mail::messages;
+use harness::{HOST, Instance, owner_uid, wait_until};
+use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// A message in the queue of an installation in which nothing runs.
+struct Queued<'a> {
+    instance: &'a Instance,
+    number: u64,
+}
+
+impl<'a> Queued<'a> {
+    /// Queues a message with that subject: it has mess, intd and todo (S4).
+    fn new(instance: &'a Instance, sender: &str, recipients: &[&str], subject: &str) -> Queued<'a> {
+        let before = instance.queue();
+        let text = format!("Subject: {subject}\n\nbody\n");
+        assert_eq!(instance.enqueue(sender, recipients, text), 0);
+        let after = instance.queue();
+        let todo = after.difference(&before).find_map(|name| name.strip_prefix("todo/")).expect("todo/N");
+        Queued { instance, number: todo.parse().expect("a message number") }
+    }
+
+    fn path(&self, kind: &str) -> PathBuf {
+        let number = self.number;
+        let part = if ["intd", "todo", "bounce"].contains(&kind) {
+            String::new()
+        } else {
+            format!("{}/", number % 23)
+        };
+        self.instance.path(&format!("queue/{kind}/{part}{number}"))
+    }
+
+    fn without(self, kinds: &[&str]) -> Queued<'a> {
+        for kind in kinds {
+            fs::remove_file(self.path(kind)).expect("a file of the message");
+        }
+        self
+    }
+
+    fn with(self, kind: &str, text: &str) -> Queued<'a> {
+        let path = self.path(kind);
+        fs::write(&path, text).expect("a file of the message");
+        chown(&path, Some(owner_uid()), None).expect("its owner");
+        self
+    }
+
+    /// As if nobody had touched the message for so many hours.
+    fn idle_for(self, hours: u64) -> Queued<'a> {
+        set_age(&self.path("mess"), hours);
+        self
+    }
+}
+
+/// As if nobody had touched a file for so many hours.
+pub fn set_age(path: &Path, hours: u64) {
+    let time = SystemTime::now() - Duration::from_secs(3600 * hours);
+    let file = File::options().write(true).open(path).expect("a file");
+    file.set_times(FileTimes::new().set_accessed(time).set_modified(time)).expect("its times");
+}
+
+#[test]
+fn every_accepted_message_is_found_by_the_next_start_and_no_other() {
+    let mut instance = Instance::new();
+    let (joe, wrong) = (instance.mailbox("joe"), instance.mailbox("wrong"));
+    let (to_joe, to_wrong) = (format!("joe@{HOST}"), format!("wrong@{HOST}"));
+    let queued = |recipient: &str, subject| Queued::new(&instance, &to_joe, &[recipient], subject);
+    // Half a message, of which nobody was told that it is accepted.
+    let young_s2 = queued(&to_wrong, "S2").without(&["intd", "todo"]);
+    let young_s3 = queued(&to_wrong, "S3").without(&["todo"]).idle_for(35);
+    queued(&to_wrong, "old S2").without(&["intd", "todo"]).idle_for(37);
+    queued(&to_wrong, "old S3").without(&["todo"]).idle_for(37);
+    // Accepted; the preprocessing was broken off at its beginning, in its middle and at its end.
+    queued(&to_joe, "S4");
+    queued(&to_joe, "S4 without intd").without(&["intd"]);
+    let stale = format!("T{to_wrong}\0");
+    queued(&to_joe, "S4 with half of info").with("info", "Fhal");
+    queued(&to_joe, "S4 with all").with("info", "Fa@b\0").with("local", &stale).with("remote", &stale);
+    // Preprocessed.
+    let bare =
+        |subject| queued(&to_joe, subject).without(&["intd", "todo"]).with("info", &format!("F{to_joe}\0"));
+    let done_and_left = format!("D{to_wrong}\0T{to_joe}\0");
+    bare("S5").with("local", &done_and_left);
+    bare("S5 with half a recipient").with("local", &format!("T{to_joe}\0T{to_wrong}"));
+    bare("S5 all done").with("local", &format!("D{to_wrong}\0"));
+    bare("S5 at its end");
+    let bounced = bare("S5 with a bounce").with("bounce", "<gone@x>:\nno such user\n\n<torn@x>:\nhal");
+    let bounced = bounced.number;
+    let kept = [young_s2.path("mess"), young_s3.path("mess"), young_s3.path("intd")];
+
+    instance.start();
+    let strays = |instance: &Instance| instance.queue().len() == kept.len();
+    wait_until("all but two half messages are gone", || strays(&instance));
+    assert!(kept.iter().all(|path| path.exists()));
+    assert_eq!(messages(&wrong), Vec::<String>::new());
+    let texts = messages(&joe);
+    for subject in
+        ["S4", "S4 without intd", "S4 with half of info", "S4 with all", "S5", "S5 with half a recipient"]
+    {
+        let found = texts.iter().filter(|text| text.contains(&format!("\nSubject: {subject}\n"))).count();
+        assert_eq!(found, 1, "{subject}");
+    }
+    let bounce = texts.iter().find(|text| text.contains("Subject: failure notice")).expect("a bounce");
+    assert!(bounce.contains("<gone@x>:\nno such user\n\n<torn@x>:\nhal"), "{bounce}");
+    assert_eq!(texts.len(), 7);
+    assert!(instance.log().contains(&format!("bounce msg {bounced} qp ")));
+    instance.stop();
+}
+
+#[test]
+fn trouble_with_one_message_does_not_hold_up_the_others() {
+    let mut instance = Instance::new();
+    let joe = instance.mailbox("joe");
+    let to_joe = format!("joe@{HOST}");
+    let queued = |subject| Queued::new(&instance, &to_joe, &[&to_joe], subject);
+    // It goes on existing elsewhere, or the next message would have its number.
+    let missing = queued("no message").path("mess");
+    fs::rename(missing, instance.path("away")).expect("a message that is away");
+    queued("odd records").with("todo", "u1\0p2\0Fs@x\0Xwhat\0");
+    fs::create_dir(queued("a directory in the way").path("info")).expect("a directory");
+    instance.write("queue/todo/not-a-number", "");
+    instance.write("queue/mess/0/not-a-number", "");
+    instance.write("queue/info/0/not-a-number", "");
+    queued("fine");
+    instance.start();
+    wait_until("the sound message", || messages(&joe).len() == 1);
+    instance.wait_for_log("warning: unable to stat mess/");
+    instance.wait_for_log("warning: unknown record type in todo/");
+    instance.wait_for_log("warning: unable to unlink info/");
+    instance.stop();
+}
