@@ -15,7 +15,8 @@
 //!
 //! Actions that the original does not have, each for the directories after it: `RSECONDS` ends a file that long after
 //! its first byte, `SBYTES` is what all files of a log may have together, and `Dblock`, `Dspill=BYTES` or `Ddrop` says
-//! what happens when the disk is full; see [`WhenFull`](crate::backlog::WhenFull).
+//! what happens when the disk is full: the service waits, or memory takes so much first, or lines are dropped and
+//! counted.
 
 mod directory;
 mod lines;
