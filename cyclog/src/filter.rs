@@ -24,14 +24,33 @@ pub trait Filter {
 /// # Errors
 /// A write that fails ends the program with 111 and no message.
 pub fn run(filter: &mut impl Filter) -> Result<Exit, Failure> {
+    copy(filter, |_| Ok(()))
+}
+
+/// Copies standard input to standard output through the filter.
+///
+/// # Errors
+/// A read or write that fails ends the program with 111 and no message.
+pub fn run_strictly(filter: &mut impl Filter) -> Result<Exit, Failure> {
+    copy(filter, |_| Err(Failure::silent(Exit::TEMPORARY)))
+}
+
+fn copy(
+    filter: &mut impl Filter,
+    unreadable: impl FnOnce(io::Error) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
     let mut input = vec![0; READ_SIZE];
     let mut output = Vec::new();
-    while let Ok(length @ 1..) = read_some(&mut input) {
-        pass(filter, input.get(..length).unwrap_or_default(), &mut output, write)?;
-    }
+    let ended = loop {
+        match read_some(&mut input) {
+            Ok(0) => break Ok(()),
+            Ok(length) => pass(filter, input.get(..length).unwrap_or_default(), &mut output, write)?,
+            Err(error) => break unreadable(error),
+        }
+    };
     filter.finish(&mut output);
     write(&output)?;
-    Ok(Exit::SUCCESS)
+    ended.map(|()| Exit::SUCCESS)
 }
 
 /// Changes the bytes and writes all that comes of it. `output` is memory to use, empty before and after, which

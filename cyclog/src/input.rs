@@ -5,7 +5,7 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use unix::descriptor;
 use unix::poll::{self, Interest};
 
@@ -37,10 +37,15 @@ impl Input {
     ///
     /// Whoever is woken by a signal asks for it before the input is read, even if there is some.
     pub fn wait(&self, wakeups: &[BorrowedFd<'_>]) -> io::Result<bool> {
+        self.wait_within(wakeups, None)
+    }
+
+    /// The same, but not longer than the limit.
+    pub fn wait_within(&self, wakeups: &[BorrowedFd<'_>], limit: Option<Duration>) -> io::Result<bool> {
         let input = descriptor::input();
         let awaited: Vec<_> =
             [input.as_fd()].iter().chain(wakeups).map(|descriptor| (*descriptor, Interest::Read)).collect();
-        Ok(poll::wait(&awaited, None)?.first() == Some(&true))
+        Ok(poll::wait(&awaited, limit)?.first() == Some(&true))
     }
 
     /// Reads as much as there is, after a wait that found some.
@@ -62,9 +67,22 @@ impl Input {
     /// The rest of a line that was read in part, as far as it can be had without waiting; an error ends it, too.
     /// It is read byte by byte, because what follows belongs to somebody else, and up to a bound.
     pub fn rest_of_line(&mut self) -> &[u8] {
+        self.rest_of_line_within(Duration::ZERO)
+    }
+
+    /// The same, but waiting for it up to the limit.
+    pub fn rest_of_line_within(&mut self, limit: Duration) -> &[u8] {
         let mut input = descriptor::input();
         let mut length: usize = 0;
-        while self.within_line && poll::wait_one(input.as_fd(), Interest::Read, NO_WAIT).unwrap_or(false) {
+        let start = Instant::now();
+        while self.within_line {
+            let rest = limit.saturating_sub(start.elapsed());
+            match poll::wait_one(input.as_fd(), Interest::Read, Some(rest)) {
+                Ok(true) => {}
+                // A signal, perhaps.
+                Ok(false) if !rest.is_zero() => continue,
+                _ => break,
+            }
             let Some(byte) = self.buffer.get_mut(length..=length) else { break };
             match input.read(byte) {
                 Ok(1..) => {
@@ -80,5 +98,4 @@ impl Input {
 }
 
 /// The size of a pipe on Linux: one read can empty it.
-const READ_SIZE: usize = 64 * 1024;
-const NO_WAIT: Option<Duration> = Some(Duration::ZERO);
+pub const READ_SIZE: usize = 64 * 1024;

@@ -5,7 +5,14 @@
 //! ```
 //!
 //! `accustamp` says when each line came, `usually` shows the unusual ones to somebody, `cyclog` keeps the newest
-//! in files of bounded size and number, `tailocal` makes the stamps readable.
+//! in files of bounded size and number, `tailocal` makes the stamps readable. `cyclog-read` shows a log of either
+//! generation.
+//!
+//! The younger generation does the first three with one program, and its stamps are TAI64N labels:
+//!
+//! ```text
+//! service | multilog t -pattern dir                          cat dir/@* dir/current | tai64nlocal
+//! ```
 
 pub mod accustamp;
 
@@ -15,6 +22,18 @@ pub mod cyclog;
 
 pub mod tailocal;
 
+pub mod cyclog_read;
+
+pub mod multilog;
+pub mod tai64n;
+pub mod tai64nlocal;
+
+mod age;
+mod backlog;
+mod extent;
 pub mod filter;
 mod input;
+mod label;
+mod names;
 pub mod patience;
+mod processor;

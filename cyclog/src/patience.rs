@@ -15,14 +15,29 @@ pub struct Trouble {
     pub action: &'static str,
     /// With what: a name from the directory, perhaps.
     pub object: Vec<u8>,
-    /// Why it failed.
-    pub error: io::Error,
+    /// Why it failed, if the system said why.
+    pub error: Option<io::Error>,
 }
 
 impl Trouble {
+    /// What failed with a system error.
+    pub fn new(action: &'static str, object: impl Into<Vec<u8>>, error: io::Error) -> Trouble {
+        Trouble { action, object: object.into(), error: Some(error) }
+    }
+
+    /// Whether the disk is full, or the part of it that the logger may use.
+    pub fn is_full_disk(&self) -> bool {
+        let kind = self.error.as_ref().map(io::Error::kind);
+        matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
+
     /// `action object`, then `consequence`, then the error. A name cannot make a second line of it (L8).
     fn line(&self, consequence: &str) -> Vec<u8> {
-        because([self.text(), consequence.as_bytes().to_vec()].concat(), &self.error)
+        let text = [self.text(), consequence.as_bytes().to_vec()].concat();
+        match &self.error {
+            Some(error) => because(text, error),
+            None => text,
+        }
     }
 
     fn text(&self) -> Vec<u8> {
@@ -35,7 +50,11 @@ impl Trouble {
     /// The end of a program that was told to end and could not write so many bytes that it had read.
     pub fn into_failure(self, unwritten: usize) -> Failure {
         let lost = if unwritten == 0 { String::new() } else { format!(", {unwritten} bytes lost") };
-        Failure::temporary([self.text(), lost.into_bytes()].concat()).because(&self.error)
+        let failure = Failure::temporary([self.text(), lost.into_bytes()].concat());
+        match &self.error {
+            Some(error) => failure.because(error),
+            None => failure,
+        }
     }
 }
 
@@ -50,7 +69,12 @@ pub struct Patience<'a> {
 impl<'a> Patience<'a> {
     /// Catches TERM from now on.
     pub fn new(invocation: &'a Invocation) -> io::Result<Patience<'a>> {
-        let signals = Signals::catch(&[Signal::SIGTERM])?;
+        Patience::catching(invocation, &[])
+    }
+
+    /// Catches TERM and these others, which [`take`](Patience::take) tells of.
+    pub fn catching(invocation: &'a Invocation, others: &[Signal]) -> io::Result<Patience<'a>> {
+        let signals = Signals::catch(&[&[Signal::SIGTERM], others].concat())?;
         Ok(Patience { invocation, signals, terminated: false, told: Told::default() })
     }
 
@@ -58,6 +82,17 @@ impl<'a> Patience<'a> {
     pub fn is_terminated(&mut self) -> bool {
         self.terminated |= self.signals.take(Signal::SIGTERM);
         self.terminated
+    }
+
+    /// Whether one of the other signals has come since this was last asked.
+    pub fn take(&mut self, signal: Signal) -> bool {
+        self.signals.take(signal)
+    }
+
+    /// Lets [`as_fd`](AsFd::as_fd) wait for the next signal. What came so far has to be asked for after this and
+    /// before the wait.
+    pub fn rearm(&self) {
+        self.signals.drain();
     }
 
     /// Says what is wrong and waits before another try: a second, or until TERM, after which there is one more.
@@ -69,10 +104,17 @@ impl<'a> Patience<'a> {
             return Err(trouble);
         }
         self.warn(&trouble, ", pausing");
-        if wait_one(self.as_fd(), Interest::Read, Some(RETRY)).is_err() {
-            std::thread::sleep(RETRY);
+        let deadline = Instant::now() + RETRY;
+        loop {
+            self.rearm();
+            let rest = deadline.saturating_duration_since(Instant::now());
+            if rest.is_zero() || self.is_terminated() {
+                return Ok(());
+            }
+            if wait_one(self.as_fd(), Interest::Read, Some(rest)).is_err() {
+                std::thread::sleep(rest);
+            }
         }
-        Ok(())
     }
 
     /// Says what is wrong and what follows from it, unless the like was said within the last minute.
@@ -83,8 +125,8 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// Becomes readable when TERM comes, and stays so: whoever waits asks [`is_terminated`](Patience::is_terminated)
-/// after it, and then waits no more.
+/// Becomes readable when a signal comes, until [`rearm`](Patience::rearm): whoever waits asks
+/// [`is_terminated`](Patience::is_terminated) before and after it.
 impl AsFd for Patience<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.signals.as_fd()
@@ -107,7 +149,7 @@ impl Told {
 }
 
 /// How long until the next try: space that was made on a disk is used at once.
-const RETRY: Duration = Duration::from_secs(1);
+pub const RETRY: Duration = Duration::from_secs(1);
 /// How long the same warning is not repeated.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -129,7 +171,7 @@ mod tests {
     #[test]
     fn l8_a_name_cannot_make_a_second_line() {
         let error = io::ErrorKind::NotFound.into();
-        let trouble = Trouble { action: "unable to remove", object: b"@a\ncyclog: lie\x9b".to_vec(), error };
+        let trouble = Trouble::new("unable to remove", b"@a\ncyclog: lie\x9b", error);
         assert_eq!(trouble.line(""), b"unable to remove @a?cyclog: lie?: file does not exist");
     }
 }

@@ -25,7 +25,7 @@ pub fn main(_: &Invocation) -> Result<Exit, Failure> {
 }
 
 /// Replaces the stamp of each line.
-struct Converter<Calendar> {
+pub struct Converter<Calendar> {
     calendar: Calendar,
     at_line_start: bool,
     /// The start of a line that does not yet show whether it has a stamp; see [`Start::Undecided`].
@@ -35,7 +35,8 @@ struct Converter<Calendar> {
 }
 
 impl<Calendar: FnMut(u64) -> Option<LocalTime>> Converter<Calendar> {
-    fn new(calendar: Calendar) -> Self {
+    /// Converts with the local times that `calendar` has for Unix seconds.
+    pub fn new(calendar: Calendar) -> Self {
         Converter { calendar, at_line_start: true, held: Vec::new(), last: None }
     }
 

@@ -1,6 +1,7 @@
 //! A log from service to disk: `accustamp | usually | cyclog`, with much to write, full disks and signals.
 
-use harness::{Call, Running, is_root, program, scratch, skipped, wait_until};
+use crate::disk::{FullDisk, Mount};
+use harness::{Call, Running, program, scratch, skipped, wait_until};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -182,85 +183,29 @@ fn term_does_not_wait_for_the_rest_of_a_line() {
     assert_eq!(whole_log(directory.path()), b"par");
 }
 
-/// Something mounted here, unmounted when dropped.
-struct Mount(PathBuf);
-
-impl Mount {
-    /// Mounts as `mount WORDS PLACE` does; not everybody may.
-    fn new(words: &[&str], place: PathBuf) -> Option<Mount> {
-        if !is_root() {
-            skipped("mounting needs root");
-            return None;
-        }
-        let mounted = Command::new("mount").args(words).arg(&place).status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            skipped("nothing can be mounted here");
-            return None;
-        }
-        Some(Mount(place))
-    }
+/// A full disk with an empty log directory on it.
+fn full_disk() -> Option<FullDisk> {
+    let disk = FullDisk::new()?;
+    disk.fill();
+    Some(disk)
 }
 
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-/// A disk of 128 KiB, filled to its last byte, with an empty log directory on it.
-struct FullDisk {
-    mount: Mount,
-    /// Holds the place of the mount; dropped after it.
-    scratch: tempfile::TempDir,
-}
-
-impl FullDisk {
-    fn new() -> Option<FullDisk> {
-        let scratch = scratch();
-        let place = scratch.path().join("disk");
-        fs::create_dir(&place).expect("a directory");
-        let mount = Mount::new(&["-t", "tmpfs", "-o", "size=128k", "small"], place)?;
-        let disk = FullDisk { mount, scratch };
-        fs::create_dir(disk.logs()).expect("a directory");
-        let mut filler = fs::File::create(disk.filler()).expect("a file");
-        while filler.write_all(&[0; 1024]).is_ok() {}
-        Some(disk)
-    }
-
-    fn logs(&self) -> PathBuf {
-        self.mount.0.join("log")
-    }
-
-    fn make_space(&self) {
-        fs::remove_file(self.filler()).expect("the filler");
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.mount.0.join("filler")
-    }
-
-    /// What cyclog said on standard error.
-    fn errors(&self) -> String {
-        fs::read_to_string(self.scratch.path().join("err")).expect("standard error")
-    }
-
-    /// Starts cyclog, logs 30 lines and waits until it says that it cannot write them.
-    fn cyclog_paused_with_30_lines(&self) -> Running {
-        let mut logger = start_cyclog(&["-s600", "-m100"], &self.logs(), &self.scratch.path().join("err"));
-        write(&mut logger, &numbered_lines(1..=30));
-        wait_until("cyclog says that the disk is full", || {
-            let text = self.errors();
-            text.starts_with("cyclog: warning: unable to write to @")
-                && text.ends_with(", pausing: out of disk space\n")
-        });
-        logger
-    }
+/// Starts cyclog, logs 30 lines and waits until it says that it cannot write them.
+fn cyclog_paused_with_30_lines(disk: &FullDisk) -> Running {
+    let mut logger = start_cyclog(&["-s600", "-m100"], &disk.logs(), &disk.error_file());
+    write(&mut logger, &numbered_lines(1..=30));
+    wait_until("cyclog says that the disk is full", || {
+        let text = disk.errors();
+        text.starts_with("cyclog: warning: unable to write to @")
+            && text.ends_with(", pausing: out of disk space\n")
+    });
+    logger
 }
 
 #[test]
 fn r1_a_full_disk_delays_lines_and_loses_none() {
-    let Some(disk) = FullDisk::new() else { return };
-    let mut logger = disk.cyclog_paused_with_30_lines();
+    let Some(disk) = full_disk() else { return };
+    let mut logger = cyclog_paused_with_30_lines(&disk);
     assert_eq!(whole_log(&disk.logs()), b"");
     disk.make_space();
     wait_until("the lines are in the log", || whole_log(&disk.logs()) == numbered_lines(1..=30));
@@ -273,8 +218,8 @@ fn r1_a_full_disk_delays_lines_and_loses_none() {
 
 #[test]
 fn r5_term_ends_a_paused_cyclog_which_says_what_is_lost() {
-    let Some(disk) = FullDisk::new() else { return };
-    let mut logger = disk.cyclog_paused_with_30_lines();
+    let Some(disk) = full_disk() else { return };
+    let mut logger = cyclog_paused_with_30_lines(&disk);
     logger.signal(Signal::SIGTERM);
     wait_until("cyclog ended", || !logger.is_alive());
     assert_eq!(logger.wait(), 111);
@@ -286,8 +231,8 @@ fn r5_term_ends_a_paused_cyclog_which_says_what_is_lost() {
 
 #[test]
 fn r5_term_after_space_was_made_writes_what_was_read() {
-    let Some(disk) = FullDisk::new() else { return };
-    let mut logger = disk.cyclog_paused_with_30_lines();
+    let Some(disk) = full_disk() else { return };
+    let mut logger = cyclog_paused_with_30_lines(&disk);
     logger.signal(Signal::SIGSTOP);
     disk.make_space();
     logger.signal(Signal::SIGTERM);
@@ -340,6 +285,114 @@ fn r2_a_file_whose_fsync_failed_is_not_taken_for_one_on_disk() {
     let warning =
         format!("cyclog: warning: unable to sync to {name}, part of it may be lost: input/output error\n");
     assert_eq!(outcome.err_text(), warning);
+}
+
+#[test]
+fn spilled_lines_wait_in_memory_and_the_service_does_not() {
+    let Some(disk) = full_disk() else { return };
+    let mut logger = start_cyclog(&["-Dspill=10000000"], &disk.logs(), &disk.error_file());
+    // More than a pipe holds: this ends because cyclog reads.
+    write(&mut logger, &numbered_lines(1..=8000));
+    assert_eq!(whole_log(&disk.logs()), b"");
+    disk.make_space();
+    disk.make_larger();
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    assert!(whole_log(&disk.logs()) == numbered_lines(1..=8000), "lines are missing");
+    assert!(disk.errors().ends_with(", keeping lines in memory: out of disk space\n"), "{}", disk.errors());
+}
+
+#[test]
+fn dropped_lines_leave_one_line_that_counts_them() {
+    let Some(disk) = full_disk() else { return };
+    let mut logger = start_cyclog(&["-D", "drop"], &disk.logs(), &disk.error_file());
+    write(&mut logger, &numbered_lines(1..=3000));
+    wait_until("cyclog says so", || disk.errors().ends_with(", dropping lines: out of disk space\n"));
+    disk.make_space();
+    wait_until("the log goes on", || {
+        write(&mut logger, b"afterwards\n");
+        whole_log(&disk.logs()).ends_with(b"afterwards\n")
+    });
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    let log = String::from_utf8(whole_log(&disk.logs())).expect("text");
+    let (count, after) =
+        log.split_once(" lines dropped: out of disk space\n").expect("the line with the count");
+    assert!(count.parse::<usize>().expect("only the count") >= 2000, "{count}");
+    assert!(!after.contains("dropped"), "{after}");
+}
+
+#[test]
+fn a_file_ends_after_its_time() {
+    let directory = scratch();
+    let errors = scratch();
+    let mut logger = start_cyclog(&["-R1"], directory.path(), &errors.path().join("err"));
+    for (number, text) in [b"one\n", b"two\n"].into_iter().enumerate() {
+        write(&mut logger, text);
+        wait_until("the file of the line is finished", || {
+            let files = logs(directory.path());
+            files.len() == number + 1 && files.iter().all(|file| mode(file) == 0o444)
+        });
+    }
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(directory.path()), b"one\ntwo\n");
+}
+
+#[test]
+fn the_files_of_a_log_never_have_more_bytes_than_it_may_have() {
+    let directory = scratch();
+    let input = numbered_lines(1..=1000);
+    let options = ["-s1000", "-m100", "-n1000", "-S5000"];
+    let outcome = Call::ours("cyclog").args(options).arg(directory.path()).input(&input).run();
+    assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
+    let log = whole_log(directory.path());
+    assert!((3500..=5000).contains(&log.len()) && input.ends_with(&log), "{}", log.len());
+}
+
+#[test]
+fn complete_files_go_through_the_processor_and_keep_their_names() {
+    let directory = scratch();
+    let options = ["-s600", "-m100", "-n1000"];
+    let input = numbered_lines(1..=100);
+    let outcome = Call::ours("cyclog").args(options).arg(directory.path()).arg("!gzip").input(&input).run();
+    assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
+    let files = logs(directory.path());
+    let (last, complete) = files.split_last().expect("files");
+    assert!(complete.len() > 3);
+    for file in complete {
+        assert!(fs::read(file).expect("a file").starts_with(b"\x1f\x8b") && mode(file) == 0o444);
+    }
+    assert!(fs::read(last).expect("a file").starts_with(b"line "));
+    let shown = Call::ours("cyclog-read").arg(directory.path()).run();
+    assert_eq!((shown.code, shown.err_text()), (0, String::new()));
+    assert_eq!(shown.out, input);
+}
+
+#[test]
+fn r5_term_during_retries_of_a_processor_ends_it_and_loses_nothing() {
+    let directory = scratch();
+    let errors = directory.path().join("err");
+    let log = directory.path().join("log");
+    fs::create_dir(&log).expect("a directory");
+    let output = fs::File::create(&errors).expect("a file for standard error");
+    let mut logger = Running::start(
+        Command::new(program("cyclog"))
+            .args(["-s600", "-m100"])
+            .arg(&log)
+            .arg("!exit 1")
+            .stdin(Stdio::piped())
+            .stderr(output),
+    );
+    write(&mut logger, &numbered_lines(1..=14));
+    wait_until("the processor failed", || {
+        fs::read_to_string(&errors).expect("errors").contains("processor failed for @")
+    });
+    logger.signal(Signal::SIGTERM);
+    wait_until("cyclog ended", || !logger.is_alive());
+    assert_eq!(logger.wait(), 0);
+    fs::remove_file(log.join("processed")).expect("the output of the processor");
+    assert_eq!(whole_log(&log), numbered_lines(1..=14));
 }
 
 #[test]

@@ -17,11 +17,11 @@ pub struct LocalTime {
     pub second: u8,
 }
 
-/// The local time at a moment, given in seconds since 1970-01-01 00:00:00 UTC.
+/// The local time at a moment, given in seconds since 1970-01-01 00:00:00 UTC, as any type of integer.
 ///
 /// `None` if the system cannot tell: the year does not fit its calendar.
-pub fn at(seconds: u64) -> Option<LocalTime> {
-    let moment = nix::libc::time_t::try_from(seconds).ok()?;
+pub fn at<Seconds: TryInto<nix::libc::time_t>>(seconds: Seconds) -> Option<LocalTime> {
+    let moment = seconds.try_into().ok()?;
     // SAFETY: `tm` consists of integers and of a pointer that C may leave null; all zeroes is a value of it.
     let mut fields: nix::libc::tm = unsafe { std::mem::zeroed() };
     // SAFETY: both pointers are to live values of the right types for the time of the call. The call may read
@@ -49,7 +49,7 @@ mod tests {
     // of its own.
     #[test]
     fn a_day_later_is_another_day() {
-        let (one, other) = (at(869_197_736).unwrap(), at(869_197_736 + 86_400).unwrap());
+        let (one, other) = (at(869_197_736_u64).unwrap(), at(869_197_736_i64 + 86_400).unwrap());
         assert_eq!((one.year, one.month), (1997, 7));
         assert_ne!(one.day, other.day);
     }

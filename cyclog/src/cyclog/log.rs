@@ -4,17 +4,36 @@
 //! What a crash leaves: the file being written, mode 0644, with all or part of what was written to it. A file of mode
 //! 0444 is on disk with its name.
 
-use super::rotation::{self, Limits, LogName};
+use super::rotation::{self, LogName};
+use crate::age::Age;
+use crate::backlog::Store;
+use crate::extent::Extent;
+use crate::names::{self, Keep};
 use crate::patience::{Patience, Trouble};
+use crate::processor;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 use unix::failure::is_absent;
 use unix::file;
+use unix::process::Ended;
 use unix::stamp::Stamp;
+
+/// How much is kept, and where files are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Where a file ends.
+    pub extent: Extent,
+    /// Until when a file is written, if not to its end.
+    pub period: Option<Duration>,
+    /// How much is kept.
+    pub keep: Keep,
+}
 
 /// The files of one log.
 pub struct Log {
@@ -22,6 +41,12 @@ pub struct Log {
     current: Option<Current>,
     /// The newest name that this log tried to use; the next one comes after it.
     newest: Option<LogName>,
+    /// Whether there was a file already.
+    is_started: bool,
+    /// A command of the shell through which complete files go.
+    processor: Option<Vec<u8>>,
+    /// The complete file that waits for it.
+    unprocessed: Option<LogName>,
 }
 
 /// The file being written. It is not complete: a complete one is closed at once.
@@ -29,50 +54,13 @@ struct Current {
     name: LogName,
     file: File,
     written: u64,
-}
-
-/// TERM came while bytes could not be written.
-pub struct GaveUp {
-    /// What was in the way.
-    pub trouble: Trouble,
-    /// How many bytes were not written.
-    pub unwritten: usize,
+    age: Age,
 }
 
 impl Log {
-    /// Makes the first file, before there is anything to write to it.
-    pub fn start(limits: Limits, patience: &mut Patience<'_>) -> Result<Log, GaveUp> {
-        let mut log = Log { limits, current: None, newest: None };
-        log.next_file(patience).map_err(|trouble| GaveUp { trouble, unwritten: 0 })?;
-        Ok(log)
-    }
-
-    /// Writes all bytes, however long that takes. A next file is made only when there is a byte for it.
-    pub fn append(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Result<(), GaveUp> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let written = self.append_part(rest, patience);
-            let length = written.map_err(|trouble| GaveUp { trouble, unwritten: rest.len() })?;
-            rest = rest.get(length..).unwrap_or_default();
-        }
-        Ok(())
-    }
-
-    /// Writes some of the bytes, at least one; how many.
-    fn append_part(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Result<usize, Trouble> {
-        let limits = self.limits;
-        let current = self.next_file(patience)?;
-        let part = limits.part(current.written, bytes);
-        let length = loop {
-            match current.write(bytes.get(..part.length).unwrap_or(bytes)) {
-                Ok(length) => break length,
-                Err(trouble) => patience.pause(trouble)?,
-            }
-        };
-        if part.ends_file && length == part.length {
-            self.finish(patience);
-        }
-        Ok(length)
+    /// A log in the working directory. Its first file is made by the first [`settle`](Store::settle).
+    pub fn new(limits: Limits, processor: Option<Vec<u8>>) -> Log {
+        Log { limits, current: None, newest: None, is_started: false, processor, unprocessed: None }
     }
 
     /// Closes the file being written, if there is one: contents on disk, mode 0444, name on disk.
@@ -83,46 +71,110 @@ impl Log {
         let Some(Current { name, file, .. }) = self.current.take() else { return };
         let object = name.encode().into_bytes();
         if let Err(error) = file.sync_all() {
-            let trouble = Trouble { action: "unable to sync to", object, error };
+            let trouble = Trouble::new("unable to sync to", object, error);
             return patience.warn(&trouble, ", part of it may be lost");
         }
         // Only a courtesy: nobody should write to it any more.
         let _ = file.set_permissions(Permissions::from_mode(0o444));
         if let Err(error) = file::sync_directory(Path::new(".")) {
-            let trouble = Trouble { action: "unable to sync directory with", object, error };
+            let trouble = Trouble::new("unable to sync directory with", object, error);
             patience.warn(&trouble, ", a crash may take the name");
+        }
+        if self.processor.is_some() {
+            self.unprocessed = Some(name);
         }
     }
 
-    /// The file being written, or a new one.
-    fn next_file(&mut self, patience: &mut Patience<'_>) -> Result<&mut Current, Trouble> {
-        while self.current.is_none() {
-            match self.create(patience) {
-                Ok(current) => self.current = Some(current),
-                Err(trouble) => patience.pause(trouble)?,
+    /// How long until the file being written ends for its age.
+    pub fn due_in(&self) -> Option<Duration> {
+        self.current.as_ref().and_then(|current| current.age.rest())
+    }
+
+    /// Puts what the processor makes of the last complete file in its place. Until then, and after a crash, the name
+    /// has what was logged.
+    fn process(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble> {
+        let (Some(command), Some(name)) = (&self.processor, self.unprocessed) else { return Ok(()) };
+        let name = name.encode();
+        let trouble = |action, error| Trouble::new(action, name.as_bytes(), error);
+        let log = match File::open(&name) {
+            Ok(log) => log,
+            // Somebody has removed it.
+            Err(error) if is_absent(&error) => {
+                self.unprocessed = None;
+                return Ok(());
             }
+            Err(error) => return Err(trouble("unable to read", error)),
+        };
+        let processed = file::create_or_truncate(Path::new(PROCESSED), 0o644)
+            .map_err(|error| trouble("unable to create output for", error))?;
+        let ended = processor::run(command, &[(log.as_fd(), 0), (processed.as_fd(), 1)], patience)
+            .map_err(|error| trouble("unable to run processor for", error))?;
+        if ended != Ended::Exited(0) {
+            return Err(Trouble { action: "processor failed for", object: name.into_bytes(), error: None });
         }
-        Ok(self.current.as_mut().expect("the loop ends when there is a file"))
+        processed
+            .set_permissions(Permissions::from_mode(0o444))
+            .and_then(|()| processed.sync_all())
+            .and_then(|()| fs::rename(PROCESSED, &name))
+            .and_then(|()| file::sync_directory(Path::new(".")))
+            .map_err(|error| trouble("unable to replace", error))?;
+        self.unprocessed = None;
+        Ok(())
+    }
+
+    /// The file being written, or a new one.
+    fn current(&mut self, patience: &mut Patience<'_>) -> Result<&mut Current, Trouble> {
+        if self.current.is_none() {
+            self.current = Some(self.create(patience)?);
+            self.is_started = true;
+        }
+        Ok(self.current.as_mut().expect("there is a file since the line before"))
     }
 
     /// Makes room for one more file and creates it. A name that is taken is not tried again.
     fn create(&mut self, patience: &mut Patience<'_>) -> Result<Current, Trouble> {
-        let names = list().map_err(|error| Trouble {
-            action: "unable to read directory",
-            object: Vec::new(),
-            error,
-        })?;
+        let names = names::list(Path::new("."))
+            .map_err(|error| Trouble::new("unable to read directory", "", error))?;
         let newest = names.iter().filter_map(|name| LogName::decode(name)).max();
-        for name in rotation::to_remove(names, self.limits.files) {
+        let Limits { extent, keep, period } = self.limits;
+        for name in keep.surplus(rotation::logs(names), extent.size, names::size) {
             remove(name, patience);
         }
         let name = LogName::next(newest.max(self.newest), Stamp::now().seconds);
         self.newest = Some(name);
         let object = name.encode();
         match file::create_new(Path::new(&object), 0o644) {
-            Ok(file) => Ok(Current { name, file, written: 0 }),
-            Err(error) => Err(Trouble { action: "unable to create", object: object.into_bytes(), error }),
+            Ok(file) => Ok(Current { name, file, written: 0, age: Age::new(period) }),
+            Err(error) => Err(Trouble::new("unable to create", object, error)),
         }
+    }
+}
+
+impl Store for Log {
+    /// A next file is made only when there is a byte for it.
+    fn write(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Result<usize, Trouble> {
+        let extent = self.limits.extent;
+        self.settle(patience)?;
+        let current = self.current(patience)?;
+        let part = extent.part(current.written, bytes);
+        let length = current.write(bytes.get(..part.length).unwrap_or(bytes))?;
+        if part.ends_file && length == part.length {
+            self.finish(patience);
+        }
+        Ok(length)
+    }
+
+    /// Makes the first file, before there is anything to write to it; ends a file for its age; processes it.
+    fn settle(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble> {
+        if self.current.as_ref().is_some_and(|current| current.age.is_over()) {
+            self.finish(patience);
+        }
+        self.process(patience)?;
+        if self.is_started { Ok(()) } else { self.current(patience).map(|_| ()) }
+    }
+
+    fn write_at_last(&mut self, bytes: &[u8], patience: &mut Patience<'_>) -> Option<usize> {
+        self.current(patience).ok()?.write(bytes).ok()
     }
 }
 
@@ -132,11 +184,12 @@ impl Current {
             Ok(0) => ErrorKind::WriteZero.into(),
             Ok(length) => {
                 self.written = self.written.saturating_add(length as u64);
+                self.age.begin();
                 return Ok(length);
             }
             Err(error) => error,
         };
-        Err(Trouble { action: "unable to write to", object: self.name.encode().into_bytes(), error })
+        Err(Trouble::new("unable to write to", self.name.encode(), error))
     }
 }
 
@@ -144,21 +197,11 @@ impl Current {
 fn remove(name: Vec<u8>, patience: &mut Patience<'_>) {
     match fs::remove_file(Path::new(OsStr::from_bytes(&name))) {
         Err(error) if !is_absent(&error) => {
-            patience.warn(&Trouble { action: "unable to remove", object: name, error }, "");
+            patience.warn(&Trouble::new("unable to remove", name, error), "");
         }
         _ => {}
     }
 }
 
-/// The names in the directory but for those of directories, which are nobody's log whatever they are called (R5).
-fn list() -> io::Result<Vec<Vec<u8>>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(".")? {
-        let entry = entry?;
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !is_directory {
-            names.push(entry.file_name().into_vec());
-        }
-    }
-    Ok(names)
-}
+/// What the processor makes, until it is in the place of what it was made of.
+const PROCESSED: &str = "processed";

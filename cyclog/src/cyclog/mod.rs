@@ -9,86 +9,118 @@
 //!          when bytes could not be written (it says how many).
 //! Manual   cyclog(1).    The end of the flow.
 //!
-//! * Whatever is read is written before cyclog waits for more, and nothing is dropped: on a full disk it waits
-//!   for space, and the service waits for it.
+//! * Whatever is read is written before cyclog waits for more, and nothing is dropped, unless that is asked for: on a
+//!   full disk it waits for space, and the service waits for it.
 //! * TERM: the line that is being read is completed from what the pipe holds, and the rest of the pipe is left to the
 //!   next cyclog. A paused cyclog tries once more and then ends.
 //! * A file is made when there is a byte for it, so a log that ends with a full file loses nothing to an empty one.
 //!   Only the first file is made at once; without input it stays there, empty.
+//!
+//! Options that the original does not have: `-R` seconds after its first byte a file ends, `-S` bytes all files may
+//! have together, `-D block`, `-D spill=BYTES` or `-D drop` says what happens when the disk is full. `!command` after
+//! the directory is a processor: what it makes of each complete file takes its place, under the same name. The last
+//! file of a run stays as it was logged.
 
 mod log;
 mod rotation;
 
+use crate::backlog::{Backlog, WhenFull};
+use crate::extent::Extent;
 use crate::input::{Input, Piece};
+use crate::names::Keep;
 use crate::patience::Patience;
-use log::{GaveUp, Log};
-use rotation::Limits;
+use log::{Limits, Log};
+pub use rotation::LogName;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 use unix::failure::Failure;
 use unix::process::set_umask;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 
-/// Runs `cyclog [-sSIZE] [-nNUM] [-mMARGIN] dir`.
+/// Runs `cyclog [-sSIZE] [-nNUM] [-mMARGIN] [-RSECONDS] [-SBYTES] [-DPOLICY] dir [!PROCESSOR]`.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
-    let (limits, directory) = parse(invocation)?;
+    let Settings { limits, when_full, directory, processor } = parse(invocation)?;
     set_umask(0o022);
     // A warning that nobody hears must not end the log.
     signal::ignore(Signal::SIGPIPE);
     std::env::set_current_dir(Path::new(std::ffi::OsStr::from_bytes(directory)))
         .map_err(|error| Failure::temporary([b"unable to chdir to ", directory].concat()).because(&error))?;
-    let mut patience = Patience::new(invocation)
+    let mut patience = Patience::catching(invocation, &[Signal::SIGCHLD])
         .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
-    let mut log = Log::start(limits, &mut patience).map_err(Failure::from)?;
-    let copied = copy(&mut log, &mut patience);
+    let mut log = Log::new(limits, processor);
+    let mut backlog = Backlog::new(when_full, Vec::new);
+    let copied = copy(&mut backlog, &mut log, &mut patience);
     log.finish(&mut patience);
     copied.map(|()| Exit::SUCCESS)
 }
 
-fn parse(invocation: &Invocation) -> Result<(Limits, &[u8]), Failure> {
-    let mut limits = Limits { size: 104_000, files: 10, margin: 4000 };
-    let mut options = invocation.options("s:n:m:");
+struct Settings<'a> {
+    limits: Limits,
+    when_full: WhenFull,
+    directory: &'a [u8],
+    processor: Option<Vec<u8>>,
+}
+
+fn parse(invocation: &Invocation) -> Result<Settings<'_>, Failure> {
+    let extent = Extent { size: 104_000, margin: 4000 };
+    let mut limits = Limits { extent, period: None, keep: Keep { files: 10, bytes: None } };
+    let mut when_full = WhenFull::Block;
+    let mut options = invocation.options("s:n:m:D:R:S:");
     while let Some(option) = options.next_option().map_err(|error| error.with_usage(USAGE))? {
         let number = option.number();
         match option.letter {
-            b's' => limits.size = number.max(SMALLEST_SIZE),
-            b'n' => limits.files = number.max(1),
+            b's' => limits.extent.size = number.max(SMALLEST_SIZE),
+            b'n' => limits.keep.files = number.max(1),
+            b'D' => {
+                let policy = WhenFull::parse(&option.argument);
+                when_full = policy.ok_or_else(|| Failure::usage(USAGE))?;
+            }
+            b'R' => limits.period = Some(Duration::from_secs(number)).filter(|period| !period.is_zero()),
+            b'S' => limits.keep.bytes = Some(number).filter(|bytes| *bytes > 0),
             // The size so far: one that is set later does not change the margin.
-            _ => limits.margin = number.min(limits.size),
+            _ => limits.extent.margin = number.min(limits.extent.size),
         }
     }
-    let directory = options.operands().first().ok_or_else(|| Failure::usage(USAGE))?;
-    Ok((limits, directory))
+    let (directory, rest) = options.operands().split_first().ok_or_else(|| Failure::usage(USAGE))?;
+    let processor = rest.first().and_then(|word| word.strip_prefix(b"!")).map(<[u8]>::to_vec);
+    Ok(Settings { limits, when_full, directory, processor })
 }
 
-fn copy(log: &mut Log, patience: &mut Patience<'_>) -> Result<(), Failure> {
+fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Result<(), Failure> {
     let unreadable = |error: io::Error| Failure::temporary("unable to read input").because(&error);
     let mut input = Input::new();
-    loop {
-        let is_ready = input.wait(&[patience.as_fd()]).map_err(unreadable)?;
+    let ended = loop {
+        // The first time, before there is input, this makes the first file.
+        backlog.flush(log, patience)?;
+        let limit = backlog.retry_in().or_else(|| log.due_in());
+        patience.rearm();
         if patience.is_terminated() {
-            return Ok(log.append(input.rest_of_line(), patience)?);
+            backlog.add(input.rest_of_line());
+            break Ok(());
         }
-        if !is_ready {
+        let is_ready = match input.wait_within(&[patience.as_fd()], limit) {
+            Ok(is_ready) => is_ready,
+            Err(error) => break Err(unreadable(error)),
+        };
+        if !is_ready || patience.is_terminated() {
             continue;
         }
-        match input.read().map_err(unreadable)? {
-            Piece::Bytes(bytes) => log.append(bytes, patience)?,
-            Piece::Nothing => {}
-            Piece::End => return Ok(()),
+        match input.read() {
+            Ok(Piece::Bytes(bytes)) => backlog.add(bytes),
+            Ok(Piece::Nothing) => {}
+            Ok(Piece::End) => break Ok(()),
+            Err(error) => break Err(unreadable(error)),
         }
-    }
+    };
+    backlog.finish(log, patience)?;
+    ended
 }
 
-impl From<GaveUp> for Failure {
-    fn from(gave_up: GaveUp) -> Failure {
-        gave_up.trouble.into_failure(gave_up.unwritten)
-    }
-}
-
+/// As the original has it; what was added stands in the manual.
 const USAGE: &str = "cyclog [ -ssize ] [ -nnum ] [ -mmargin ] dir";
 /// Bytes that a file may have at least.
 const SMALLEST_SIZE: u64 = 512;
