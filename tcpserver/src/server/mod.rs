@@ -7,8 +7,8 @@
 //! Exits    0 after SIGTERM, with its children left running · 100 called wrongly · 111 no port to listen on.
 //! Manual   tcpserver(8).    Next in the flow: server::connection, one process for each connection.
 //!
-//! This process stays small, because each connection copies it: what is only needed for one connection
-//! (name lookups, rules, ident) happens in the child, where it can fail and wait without harm to others.
+//! This process stays small and does nothing that takes time: what others have to be asked for (names, ident)
+//! happens in a child, where it can fail and wait without harm to other connections.
 
 mod connection;
 mod limits;
@@ -172,7 +172,7 @@ impl Server<'_> {
         self.slots.take();
         self.log.status(&self.slots);
         let (options, log) = (self.options, self.log);
-        if let Err(error) = process::fork(move || connection::serve(options, log, stream, peer)) {
+        if let Err(error) = connection::start(options, log, stream, peer) {
             log.dropping(&unix::failure::because("unable to fork", &error));
             self.slots.give_back();
             self.log.status(&self.slots);
