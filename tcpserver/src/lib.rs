@@ -2,6 +2,7 @@
 
 pub mod dns;
 pub mod environment;
+pub mod filters;
 pub mod ident;
 pub mod rules;
 pub mod server;

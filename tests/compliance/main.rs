@@ -4,6 +4,7 @@
 mod accustamp;
 mod cyclog;
 mod dot_qmail_programs;
+mod filters;
 mod fixtures;
 mod maildirmake;
 mod qmail_getpw;
