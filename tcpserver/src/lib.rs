@@ -1,8 +1,10 @@
 //! Accept connections, decide who may connect, run a program for each.
 
+pub mod client;
 pub mod dns;
 pub mod environment;
 pub mod filters;
 pub mod ident;
 pub mod rules;
 pub mod server;
+mod services;

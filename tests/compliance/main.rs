@@ -17,6 +17,7 @@ mod qmail_smtpd;
 mod supervise;
 mod svc;
 mod tailocal;
+mod tcpclient;
 mod tcprules;
 mod tcprulescheck;
 mod tcpserver;

@@ -83,6 +83,7 @@ const FOR_ALL: &[&str] = &[
     "svok",
     "svstat",
     "tailocal",
+    "tcpclient",
     "tcprules",
     "tcprulescheck",
     "tcpserver",

@@ -119,12 +119,12 @@ fn find_out(options: &Options, local: SocketAddr, peer: SocketAddr) -> Facts {
     let (local_end, remote_end) = (canonical(local), canonical(peer));
     let local_host = match &options.local_name {
         Some(name) => Some(name.clone()),
-        None => resolver.as_ref().and_then(|resolver| first_name(resolver, local_end.ip())),
+        None => resolver.as_ref().and_then(|resolver| resolver.first_name(local_end.ip())),
     };
     let claimed = match options.peer_name {
         PeerName::Unknown => None,
         PeerName::AsClaimed | PeerName::Confirmed => {
-            resolver.as_ref().and_then(|resolver| first_name(resolver, remote_end.ip()))
+            resolver.as_ref().and_then(|resolver| resolver.first_name(remote_end.ip()))
         }
     };
     let remote_host = match options.peer_name {
@@ -145,12 +145,6 @@ fn find_out(options: &Options, local: SocketAddr, peer: SocketAddr) -> Facts {
 /// An IPv4 address that came in through an IPv6 socket is an IPv4 address.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-/// Only the first name counts, even if there are others.
-fn first_name(resolver: &Resolver, address: IpAddr) -> Option<Vec<u8>> {
-    let name = resolver.names(address).ok()?.into_iter().next()?;
-    (name != b".").then_some(name)
 }
 
 fn has_address(resolver: &Resolver, name: &[u8], address: IpAddr) -> bool {

@@ -15,8 +15,8 @@ mod limits;
 mod listener;
 mod log;
 mod options;
-mod services;
 
+use crate::services;
 use limits::{Backoff, Slots};
 use log::Log;
 use options::{Options, Verbosity};
