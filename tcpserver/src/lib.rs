@@ -5,6 +5,7 @@ pub mod dns;
 pub mod environment;
 pub mod filters;
 pub mod ident;
+pub mod rblsmtpd;
 pub mod rules;
 pub mod server;
 mod services;

@@ -14,6 +14,7 @@ mod qmail_newu;
 mod qmail_remote;
 mod qmail_showctl;
 mod qmail_smtpd;
+mod rblsmtpd;
 mod supervise;
 mod svc;
 mod tailocal;

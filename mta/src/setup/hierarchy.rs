@@ -75,6 +75,7 @@ const FOR_ALL: &[&str] = &[
     "qmail-setup",
     "qmail-showctl",
     "qmail-smtpd",
+    "rblsmtpd",
     "recordio",
     "sendmail",
     "setuser",
