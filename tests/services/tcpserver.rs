@@ -207,3 +207,28 @@ fn m4_dns_replies_that_make_no_sense_are_temporary() {
         assert_eq!(look_up(host), format!("tcpserver: fatal: no IP address for {host}\n"));
     }
 }
+
+#[test]
+fn rules_hold_for_blocks_of_addresses() {
+    let directory = scratch();
+    let compile = |rules: &str| {
+        Call::ours("tcprules").within(directory.path()).args(["r.cdb", "r.tmp"]).input(rules).run()
+    };
+    let path = directory.path().join("r.cdb");
+    let checked = |ip: &str| Call::ours("tcprulescheck").arg(&path).env("TCPREMOTEIP", ip).run().out_text();
+    let rules = "10.0.0.0/8:deny\n10.1.:allow\n10.1.2.0/24:deny\n2001:db8::/32:allow,A=\"b\"\n:allow\n";
+    assert_eq!(compile(rules).code, 0);
+    assert_eq!(checked("10.2.0.1"), "rule 10.0.0.0/8:\ndeny connection\n");
+    assert_eq!(checked("10.1.0.1"), "rule 10.1.:\nallow connection\n");
+    assert_eq!(checked("10.1.2.3"), "rule 10.1.2.0/24:\ndeny connection\n");
+    assert_eq!(checked("11.0.0.0"), "rule :\nallow connection\n");
+    let six = "rule 2001:db8::/32:\nset environment variable A=b\nallow connection\n";
+    assert_eq!(checked("2001:db8:ffff::1"), six);
+    let before = std::fs::read(&path).expect("the rules");
+    for wrong in ["10.0.0.1/8:deny", "10.0.0.0/33:deny", "10.0.0.0/8:deny\n10.0.0.0/8:allow"] {
+        let outcome = compile(wrong);
+        assert_eq!(outcome.code, 100, "{wrong}");
+        assert!(outcome.err_text().contains("unable to parse this line: 10.0.0."), "{}", outcome.err_text());
+        assert!(std::fs::read(&path).expect("the rules") == before, "{wrong}");
+    }
+}
