@@ -232,3 +232,79 @@ fn rules_hold_for_blocks_of_addresses() {
         assert!(std::fs::read(&path).expect("the rules") == before, "{wrong}");
     }
 }
+
+#[test]
+fn one_address_has_no_more_connections_than_its_share() {
+    let server = start(&["-HRl0", "-C1"], "127.0.0.1", &["cat"]);
+    let first = server.connect("127.0.0.1");
+    server.logged("tcpserver: ok ");
+    assert_eq!(server.ask(), "");
+    let expected = "tcpserver: warning: dropping connection, too many connections from 127.0.0.1";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+    drop(first);
+    server.logged("tcpserver: end ");
+    let mut third = server.connect("127.0.0.1");
+    third.write_all(b"x").expect("room for a byte");
+    third.read_exact(&mut [0]).expect("an echo");
+}
+
+#[test]
+fn one_network_has_no_more_connections_than_its_share() {
+    let server = start(&["-HRl0", "-n1"], "127.0.0.1", &["cat"]);
+    let _first = server.connect("127.0.0.1");
+    server.logged("tcpserver: ok ");
+    assert_eq!(server.ask(), "");
+    let expected =
+        "tcpserver: warning: dropping connection, too many connections from the network of 127.0.0.1";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+}
+
+#[test]
+fn one_address_makes_no_more_connections_in_a_second_than_its_share() {
+    let server = start(&["-HRl0", "-f0"], "127.0.0.1", &["echo", "in"]);
+    assert_eq!(server.ask(), "");
+    let expected = "tcpserver: warning: dropping connection, too many new connections from 127.0.0.1";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+    assert!(!server.log().contains(": status: 1/"));
+}
+
+#[test]
+fn who_forgets_to_compile_the_rules_is_told_once() {
+    let directory = scratch();
+    let made =
+        Call::ours("tcprules").within(directory.path()).args(["r.cdb", "r.tmp"]).input(":allow\n").run();
+    assert_eq!(made.code, 0);
+    let compiled = directory.path().join("r.cdb");
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    std::fs::File::options()
+        .write(true)
+        .open(&compiled)
+        .and_then(|file| file.set_modified(long_ago))
+        .expect("a date");
+    let source = directory.path().join("r");
+    std::fs::write(&source, ":deny\n").expect("the source");
+    let path = compiled.display().to_string();
+    let server = start(&["-HRl0", "-x", &path], "127.0.0.1", &["echo", "in"]);
+    assert_eq!([server.ask(), server.ask()], ["in\n", "in\n"]);
+    let warning = format!("rules are older than {}, which tcprules has not compiled", source.display());
+    server.logged("tcpserver: warning");
+    assert_eq!(server.log().matches(&warning).count(), 1);
+}
+
+/// Connections are made all the time while one server takes over from another, and none is refused.
+#[test]
+fn a_shared_port_is_never_closed_over_a_restart() {
+    let mut old = start(&["-HRl0", "-S"], "127.0.0.1", &["echo", "served"]);
+    let port = old.port().to_string();
+    let mut command = std::process::Command::new(program("tcpserver"));
+    command.args(["-1SHRl0", "127.0.0.1", &port, "echo", "served"]).stdout(std::process::Stdio::piped());
+    let mut new = harness::Running::start(&mut command);
+    new.child().stdout.take().expect("its output").read_exact(&mut [0]).expect("the port");
+    for turn in 0..200 {
+        if turn == 100 {
+            old.running().signal(Signal::SIGTERM);
+            assert_eq!(old.running().wait(), 0);
+        }
+        assert_eq!(old.ask(), "served\n", "{turn}");
+    }
+}

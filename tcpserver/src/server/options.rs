@@ -1,5 +1,6 @@
 //! What the command line of `tcpserver` asks for.
 
+use super::peers::PeerLimits;
 use std::path::PathBuf;
 use std::time::Duration;
 use unix::failure::Failure;
@@ -43,7 +44,11 @@ pub(super) struct Options {
     pub verbosity: Verbosity,
     /// Children at a time.
     pub limit: u64,
+    /// Of those, how many one peer may have (-C, -n, -f).
+    pub peer_limits: PeerLimits,
     pub backlog: i32,
+    /// Other servers may listen on the same port: the one that takes over, in a restart (-S).
+    pub share_port: bool,
     pub rules: Option<Rules>,
     pub banner: Vec<u8>,
     /// 0: the group and groups stay.
@@ -92,6 +97,8 @@ impl Default for Raw {
         let options = Options {
             verbosity: Verbosity::Errors,
             limit: 40,
+            peer_limits: PeerLimits::default(),
+            share_port: false,
             backlog: i32::from(u16::MAX),
             rules: None,
             banner: Vec::new(),
@@ -127,6 +134,10 @@ impl Raw {
             b'Q' => options.verbosity = Verbosity::Errors,
             b'v' => options.verbosity = Verbosity::All,
             b'c' => options.limit = option.number(),
+            b'C' => options.peer_limits.address = Some(option.number()),
+            b'n' => options.peer_limits.network = Some(option.number()),
+            b'f' => options.peer_limits.second = Some(option.number()),
+            b'S' => options.share_port = true,
             b'b' => options.backlog = i32::try_from(option.number()).unwrap_or(i32::MAX),
             b'x' => self.rules = Some(path(option.argument)),
             b'X' => self.rules_may_be_absent = true,
@@ -192,7 +203,8 @@ fn id_in(variable: &str) -> Result<Option<u32>, Failure> {
     environment::get(variable).map(|text| id(&text)).transpose()
 }
 
-const LETTERS: &str = "dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoO";
+/// Those that tcpserver has always had, and ours: C, f, n and S.
+const LETTERS: &str = "dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoOC:f:n:S";
 
 const USAGE: &str = "tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] \
     [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program";
