@@ -1,6 +1,7 @@
 //! Accept connections, decide who may connect, run a program for each.
 
 pub mod client;
+mod deadline;
 pub mod dns;
 pub mod environment;
 pub mod filters;

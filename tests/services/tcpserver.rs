@@ -308,3 +308,41 @@ fn a_shared_port_is_never_closed_over_a_restart() {
         assert_eq!(old.ask(), "served\n", "{turn}");
     }
 }
+
+#[test]
+fn a_balancer_says_for_whom_it_connects() {
+    let command = ["sh", "-c", "echo $TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT; cat"];
+    let server = start(&["-HRl0", "-Y127.0.0.1"], "127.0.0.1", &command);
+    let say = |bytes: &[u8]| {
+        let mut stream = server.connect("127.0.0.1");
+        stream.write_all(bytes).expect("room for a header");
+        stream.shutdown(std::net::Shutdown::Write).expect("a connection");
+        let mut text = String::new();
+        // A connection that is dropped with bytes unread is reset.
+        let _ = stream.read_to_string(&mut text);
+        text
+    };
+    assert_eq!(
+        say(b"PROXY TCP4 192.0.2.1 192.0.2.9 40000 25\r\nHELO x\r\n"),
+        "192.0.2.1 40000 192.0.2.9 25\nHELO x\r\n"
+    );
+    server.logged("tcpserver: ok ");
+    assert!(server.log().contains(" 0:192.0.2.9:25 :192.0.2.1::40000\n"), "{}", server.log());
+    let binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x02\xc0\0\x02\x09\0\x01\0\x02rest";
+    assert_eq!(say(binary), "192.0.2.2 1 192.0.2.9 2\nrest");
+    assert_eq!(say(b"HELO x\r\n"), "");
+    let expected = "tcpserver: warning: dropping connection, unable to read PROXY header: protocol error";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+}
+
+#[test]
+fn who_is_not_a_named_balancer_speaks_for_nobody() {
+    let server = start(&["-HRl0", "-Y192.0.2.0/24"], "127.0.0.1", &["echo", "in"]);
+    let mut stream = server.connect("127.0.0.1");
+    let _ = stream.write_all(b"PROXY TCP4 192.0.2.1 192.0.2.9 40000 25\r\n");
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text);
+    assert_eq!(text, "");
+    let expected = "tcpserver: warning: dropping connection, not a balancer: 127.0.0.1";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+}

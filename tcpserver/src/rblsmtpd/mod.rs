@@ -11,15 +11,15 @@ mod lists;
 mod options;
 mod session;
 
+use crate::deadline::Deadline;
 use lists::Lists;
 use session::Reply;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use unix::environment::Environment;
 use unix::exec::{self, Search};
 use unix::failure::Failure;
-use unix::poll::{self, Interest};
+use unix::poll::Interest;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 use unix::{descriptor, environment, process};
@@ -53,7 +53,7 @@ fn log(client: &[u8], reply: &Reply) {
 
 /// Holds a conversation in which nothing is accepted, for so long; for no time, says so at once.
 fn turn_away(reply: &Reply, patience: Duration) -> io::Result<()> {
-    let deadline = Deadline(Instant::now().checked_add(patience));
+    let deadline = Deadline::after(patience);
     if patience.is_zero() {
         return descriptor::output().write_all(&[reply.line(), b"\r\n"].concat());
     }
@@ -81,23 +81,6 @@ fn send(mut bytes: &[u8], deadline: &Deadline) -> io::Result<()> {
         bytes = bytes.get(length..).unwrap_or_default();
     }
     Ok(())
-}
-
-/// The end of a conversation; `None` is too far away to be one.
-struct Deadline(Option<Instant>);
-
-impl Deadline {
-    fn wait(&self, descriptor: impl AsFd, interest: Interest) -> io::Result<()> {
-        loop {
-            let left = self.0.map(|end| end.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            if poll::wait_one(descriptor.as_fd(), interest, left)? {
-                return Ok(());
-            }
-        }
-    }
 }
 
 /// What fits into a pipe or socket that has room at all.

@@ -44,6 +44,16 @@ impl Block {
         Some(Block { network, length })
     }
 
+    /// Whether an address is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        Block::around(address, self.length).as_ref() == Some(self)
+    }
+
+    /// The block of one address.
+    pub fn of_one(address: IpAddr) -> Block {
+        Block { network: address, length: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
     /// The key that it is stored under.
     pub fn key(&self) -> Vec<u8> {
         let length = self.length;

@@ -6,6 +6,7 @@
 
 use super::log::{Log, Verdict};
 use super::options::{Options, PeerName, Rules};
+use super::proxy::{self, Header};
 use crate::dns::Resolver;
 use crate::environment::{End, Facts};
 use crate::ident;
@@ -30,12 +31,12 @@ pub(super) fn start(options: &Options, log: Log, mut stream: TcpStream, peer: So
             SIGNALS.into_iter().for_each(signal::default);
             log.started(process::own_pid(), peer.ip().to_canonical());
             prepare(options, &stream, peer);
-            let greeted = step("unable to print banner", stream.write_all(&options.banner));
-            finish(options, log, &stream, &greeted.and_then(|()| decide(options, &stream, peer)))
+            let ends = meet(options, &mut stream, peer);
+            finish(options, log, &stream, &ends.and_then(|ends| decide(options, ends)))
         });
     }
     prepare(options, &stream, peer);
-    let decision = decide(options, &stream, peer);
+    let decision = ends(&stream, peer).and_then(|ends| decide(options, ends));
     process::fork_sharing_memory(&SIGNALS, &mut || {
         log.started(process::own_pid(), peer.ip().to_canonical());
         finish(options, log, &stream, &decision)
@@ -44,8 +45,12 @@ pub(super) fn start(options: &Options, log: Log, mut stream: TcpStream, peer: So
 
 /// Whether serving a connection takes more than this machine can do at once.
 fn needs_time(options: &Options) -> bool {
-    let Options { banner, local_name, peer_name, ident, .. } = options;
-    !banner.is_empty() || local_name.is_none() || *peer_name != PeerName::Unknown || ident.is_some()
+    let Options { balancers, banner, local_name, peer_name, ident, .. } = options;
+    !balancers.is_empty()
+        || !banner.is_empty()
+        || local_name.is_none()
+        || *peer_name != PeerName::Unknown
+        || ident.is_some()
 }
 
 /// What is to become of a connection.
@@ -58,9 +63,32 @@ struct Decision {
 /// Why nothing could be decided, in words for the log.
 struct Trouble(Vec<u8>);
 
-fn decide(options: &Options, stream: &TcpStream, peer: SocketAddr) -> Result<Decision, Trouble> {
-    let local = step("unable to get local address", stream.local_addr())?;
-    let facts = find_out(options, local, peer);
+/// The two addresses of a connection.
+struct Ends {
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
+fn ends(stream: &TcpStream, peer: SocketAddr) -> Result<Ends, Trouble> {
+    Ok(Ends { local: step("unable to get local address", stream.local_addr())?, remote: peer })
+}
+
+/// Lets a balancer say for whom it connects, and greets.
+fn meet(options: &Options, stream: &mut TcpStream, peer: SocketAddr) -> Result<Ends, Trouble> {
+    let mut ends = ends(stream, peer)?;
+    // The server lets in nobody else, if there are balancers.
+    if !options.balancers.is_empty()
+        && let Header::Behalf { source, destination } =
+            step("unable to read PROXY header", proxy::read(stream))?
+    {
+        ends = Ends { local: destination, remote: source };
+    }
+    step("unable to print banner", stream.write_all(&options.banner))?;
+    Ok(ends)
+}
+
+fn decide(options: &Options, ends: Ends) -> Result<Decision, Trouble> {
+    let facts = find_out(options, ends.local, ends.remote);
     let mut environment = Environment::inherited();
     facts.set_variables(&mut environment);
     let verdict = match &options.rules {

@@ -16,6 +16,7 @@ mod listener;
 mod log;
 mod options;
 mod peers;
+mod proxy;
 mod stale;
 
 use crate::services;
@@ -190,7 +191,12 @@ impl Server<'_> {
 
     fn serve(&mut self, stream: TcpStream, peer: SocketAddr) {
         let (now, address) = (Instant::now(), peer.ip().to_canonical());
-        if let Err(excess) = self.peers.admit(address, now) {
+        let is_balancer = self.options.balancers.iter().any(|block| block.contains(address));
+        if !is_balancer && !self.options.balancers.is_empty() {
+            return self.log.dropping(format!("not a balancer: {address}").as_bytes());
+        }
+        // A balancer stands for many peers, whom only the child will know.
+        if !is_balancer && let Err(excess) = self.peers.admit(address, now) {
             return self.log.too_many(address, excess);
         }
         if let Some(source) = self.watch.as_mut().and_then(|watch| watch.newer_source(now)) {
