@@ -3,19 +3,19 @@
 //! The answer is that host's claim and nothing more. The question is
 //! `REMOTEPORT , LOCALPORT`, the answer `REMOTEPORT , LOCALPORT : USERID : SYSTEM : WHO`.
 
+use crate::deadline::Deadline;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
-use unix::poll::{self, Interest};
+use std::time::Duration;
+use unix::poll::Interest;
 
 /// Asks the peer's host about the connection between these two addresses, with one time limit for everything.
 ///
 /// # Errors
 /// If there is no whole answer in time. An answer that names nobody is not an error but empty.
 pub fn ask(local: SocketAddr, peer: SocketAddr, patience: Duration) -> io::Result<Vec<u8>> {
-    let deadline = Deadline(Instant::now().checked_add(patience));
+    let deadline = Deadline::after(patience);
     let socket = Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))?;
     // The other side looks for a connection between these two addresses.
     socket.bind(&at_port(local, 0).into())?;
@@ -42,22 +42,6 @@ pub fn ask(local: SocketAddr, peer: SocketAddr, patience: Duration) -> io::Resul
 fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
     address.set_port(port);
     address
-}
-
-/// A moment after which nothing is waited for; `None` is too far away to be one.
-struct Deadline(Option<Instant>);
-
-impl Deadline {
-    fn left(&self) -> io::Result<Duration> {
-        let Some(end) = self.0 else { return Ok(Duration::MAX) };
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
-    }
-
-    fn wait(&self, socket: &Socket, interest: Interest) -> io::Result<()> {
-        while !poll::wait_one(socket.as_fd(), interest, Some(self.left()?))? {}
-        Ok(())
-    }
 }
 
 /// The answer as far as it has been read. Blanks count nowhere, not even inside the name.

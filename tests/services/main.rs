@@ -3,10 +3,10 @@
 mod accustamp;
 mod chain;
 mod cyclog;
-mod settings;
 mod cyclog_read;
 mod disk;
 mod multilog;
+mod settings;
 mod supervise;
 mod svscan;
 mod tcpserver;

@@ -207,3 +207,142 @@ fn m4_dns_replies_that_make_no_sense_are_temporary() {
         assert_eq!(look_up(host), format!("tcpserver: fatal: no IP address for {host}\n"));
     }
 }
+
+#[test]
+fn rules_hold_for_blocks_of_addresses() {
+    let directory = scratch();
+    let compile = |rules: &str| {
+        Call::ours("tcprules").within(directory.path()).args(["r.cdb", "r.tmp"]).input(rules).run()
+    };
+    let path = directory.path().join("r.cdb");
+    let checked = |ip: &str| Call::ours("tcprulescheck").arg(&path).env("TCPREMOTEIP", ip).run().out_text();
+    let rules = "10.0.0.0/8:deny\n10.1.:allow\n10.1.2.0/24:deny\n2001:db8::/32:allow,A=\"b\"\n:allow\n";
+    assert_eq!(compile(rules).code, 0);
+    assert_eq!(checked("10.2.0.1"), "rule 10.0.0.0/8:\ndeny connection\n");
+    assert_eq!(checked("10.1.0.1"), "rule 10.1.:\nallow connection\n");
+    assert_eq!(checked("10.1.2.3"), "rule 10.1.2.0/24:\ndeny connection\n");
+    assert_eq!(checked("11.0.0.0"), "rule :\nallow connection\n");
+    let six = "rule 2001:db8::/32:\nset environment variable A=b\nallow connection\n";
+    assert_eq!(checked("2001:db8:ffff::1"), six);
+    let before = std::fs::read(&path).expect("the rules");
+    for wrong in ["10.0.0.1/8:deny", "10.0.0.0/33:deny", "10.0.0.0/8:deny\n10.0.0.0/8:allow"] {
+        let outcome = compile(wrong);
+        assert_eq!(outcome.code, 100, "{wrong}");
+        assert!(outcome.err_text().contains("unable to parse this line: 10.0.0."), "{}", outcome.err_text());
+        assert!(std::fs::read(&path).expect("the rules") == before, "{wrong}");
+    }
+}
+
+#[test]
+fn one_address_has_no_more_connections_than_its_share() {
+    let server = start(&["-HRl0", "-C1"], "127.0.0.1", &["cat"]);
+    let first = server.connect("127.0.0.1");
+    server.logged("tcpserver: ok ");
+    assert_eq!(server.ask(), "");
+    let expected = "tcpserver: warning: dropping connection, too many connections from 127.0.0.1";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+    drop(first);
+    server.logged("tcpserver: end ");
+    let mut third = server.connect("127.0.0.1");
+    third.write_all(b"x").expect("room for a byte");
+    third.read_exact(&mut [0]).expect("an echo");
+}
+
+#[test]
+fn one_network_has_no_more_connections_than_its_share() {
+    let server = start(&["-HRl0", "-n1"], "127.0.0.1", &["cat"]);
+    let _first = server.connect("127.0.0.1");
+    server.logged("tcpserver: ok ");
+    assert_eq!(server.ask(), "");
+    let expected =
+        "tcpserver: warning: dropping connection, too many connections from the network of 127.0.0.1";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+}
+
+#[test]
+fn one_address_makes_no_more_connections_in_a_second_than_its_share() {
+    let server = start(&["-HRl0", "-f0"], "127.0.0.1", &["echo", "in"]);
+    assert_eq!(server.ask(), "");
+    let expected = "tcpserver: warning: dropping connection, too many new connections from 127.0.0.1";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+    assert!(!server.log().contains(": status: 1/"));
+}
+
+#[test]
+fn who_forgets_to_compile_the_rules_is_told_once() {
+    let directory = scratch();
+    let made =
+        Call::ours("tcprules").within(directory.path()).args(["r.cdb", "r.tmp"]).input(":allow\n").run();
+    assert_eq!(made.code, 0);
+    let compiled = directory.path().join("r.cdb");
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    std::fs::File::options()
+        .write(true)
+        .open(&compiled)
+        .and_then(|file| file.set_modified(long_ago))
+        .expect("a date");
+    let source = directory.path().join("r");
+    std::fs::write(&source, ":deny\n").expect("the source");
+    let path = compiled.display().to_string();
+    let server = start(&["-HRl0", "-x", &path], "127.0.0.1", &["echo", "in"]);
+    assert_eq!([server.ask(), server.ask()], ["in\n", "in\n"]);
+    let warning = format!("rules are older than {}, which tcprules has not compiled", source.display());
+    server.logged("tcpserver: warning");
+    assert_eq!(server.log().matches(&warning).count(), 1);
+}
+
+/// Connections are made all the time while one server takes over from another, and none is refused.
+#[test]
+fn a_shared_port_is_never_closed_over_a_restart() {
+    let mut old = start(&["-HRl0", "-S"], "127.0.0.1", &["echo", "served"]);
+    let port = old.port().to_string();
+    let mut command = std::process::Command::new(program("tcpserver"));
+    command.args(["-1SHRl0", "127.0.0.1", &port, "echo", "served"]).stdout(std::process::Stdio::piped());
+    let mut new = harness::Running::start(&mut command);
+    new.child().stdout.take().expect("its output").read_exact(&mut [0]).expect("the port");
+    for turn in 0..200 {
+        if turn == 100 {
+            old.running().signal(Signal::SIGTERM);
+            assert_eq!(old.running().wait(), 0);
+        }
+        assert_eq!(old.ask(), "served\n", "{turn}");
+    }
+}
+
+#[test]
+fn a_balancer_says_for_whom_it_connects() {
+    let command = ["sh", "-c", "echo $TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALIP $TCPLOCALPORT; cat"];
+    let server = start(&["-HRl0", "-Y127.0.0.1"], "127.0.0.1", &command);
+    let say = |bytes: &[u8]| {
+        let mut stream = server.connect("127.0.0.1");
+        stream.write_all(bytes).expect("room for a header");
+        stream.shutdown(std::net::Shutdown::Write).expect("a connection");
+        let mut text = String::new();
+        // A connection that is dropped with bytes unread is reset.
+        let _ = stream.read_to_string(&mut text);
+        text
+    };
+    assert_eq!(
+        say(b"PROXY TCP4 192.0.2.1 192.0.2.9 40000 25\r\nHELO x\r\n"),
+        "192.0.2.1 40000 192.0.2.9 25\nHELO x\r\n"
+    );
+    server.logged("tcpserver: ok ");
+    assert!(server.log().contains(" 0:192.0.2.9:25 :192.0.2.1::40000\n"), "{}", server.log());
+    let binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x02\xc0\0\x02\x09\0\x01\0\x02rest";
+    assert_eq!(say(binary), "192.0.2.2 1 192.0.2.9 2\nrest");
+    assert_eq!(say(b"HELO x\r\n"), "");
+    let expected = "tcpserver: warning: dropping connection, unable to read PROXY header: protocol error";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+}
+
+#[test]
+fn who_is_not_a_named_balancer_speaks_for_nobody() {
+    let server = start(&["-HRl0", "-Y192.0.2.0/24"], "127.0.0.1", &["echo", "in"]);
+    let mut stream = server.connect("127.0.0.1");
+    let _ = stream.write_all(b"PROXY TCP4 192.0.2.1 192.0.2.9 40000 25\r\n");
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text);
+    assert_eq!(text, "");
+    let expected = "tcpserver: warning: dropping connection, not a balancer: 127.0.0.1";
+    assert_eq!(server.logged("tcpserver: warning"), expected);
+}

@@ -2,8 +2,8 @@
 
 use crate::environment::Environment;
 use nix::errno::Errno;
-use std::convert::Infallible;
-use std::ffi::{CStr, CString};
+use nix::libc;
+use std::ffi::{CStr, CString, c_char};
 use std::io;
 
 /// Where `PATH` points when it is not set.
@@ -35,48 +35,115 @@ pub fn exec_along(
     environment: &Environment,
     search: Search,
 ) -> io::Error {
-    match try_exec(path.unwrap_or(DEFAULT_PATH), words, environment, search) {
-        Ok(never) => match never {},
+    let name = words.first().map(Vec::as_slice).unwrap_or_default();
+    match Program::along(path, name, words, environment, search) {
+        Ok(program) => program.exec(),
         Err(error) => error,
     }
 }
 
-fn try_exec(
-    path: &[u8],
-    words: &[Vec<u8>],
-    environment: &Environment,
+/// A program with its arguments and environment, in the form that the kernel takes: to be run with no memory
+/// asked for any more, as a child that shares its parent's has to.
+pub struct Program {
+    /// Where it may be, in order.
+    candidates: Vec<CString>,
+    arguments: Strings,
+    environment: Strings,
     search: Search,
-) -> io::Result<Infallible> {
-    let strings = environment.to_strings()?;
-    let arguments: Vec<CString> =
-        words.iter().map(|word| CString::new(word.as_slice())).collect::<Result<_, _>>()?;
-    let Some(program) = words.first() else { return Err(Errno::ENOENT.into()) };
-    if search == Search::Direct || program.contains(&b'/') {
-        return Err(attempt(program, &arguments, &strings, search));
-    }
-    let mut forbidden = None;
-    for directory in path.split(|byte| *byte == b':') {
-        let directory: &[u8] = if directory.is_empty() { b"." } else { directory };
-        let candidate = [directory, b"/", program].concat();
-        let error = attempt(&candidate, &arguments, &strings, search);
-        match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ENOENT | Errno::ENOTDIR) => {}
-            Some(Errno::EACCES | Errno::EPERM | Errno::EISDIR) => forbidden = Some(error),
-            _ => return Err(error),
-        }
-    }
-    Err(forbidden.unwrap_or_else(|| Errno::ENOENT.into()))
 }
 
-fn attempt(program: &[u8], arguments: &[CString], strings: &[CString], search: Search) -> io::Error {
-    let Ok(program) = CString::new(program) else { return Errno::ENOENT.into() };
-    let Err(errno) = nix::unistd::execve(&program, arguments, strings);
-    if errno != Errno::ENOEXEC || search != Search::PathOrShell {
-        return errno.into();
+impl Program {
+    /// Makes everything ready for [`exec`](Program::exec).
+    ///
+    /// # Errors
+    /// If a word or variable has a NUL inside, or there is no word.
+    pub fn prepare(words: &[Vec<u8>], environment: &Environment, search: Search) -> io::Result<Program> {
+        let name = words.first().ok_or(Errno::ENOENT)?;
+        Program::named(name, words, environment, search)
     }
-    let shell: &CStr = c"/bin/sh";
-    let rest = arguments.iter().skip(1).map(CString::as_c_str);
-    let words: Vec<&CStr> = [shell, program.as_c_str()].into_iter().chain(rest).collect();
-    let Err(errno) = nix::unistd::execve(shell, &words, strings);
-    errno.into()
+
+    /// The same for a program that is told another name than the one that it is found by.
+    ///
+    /// # Errors
+    /// As for [`prepare`](Program::prepare).
+    pub fn named(
+        name: &[u8],
+        words: &[Vec<u8>],
+        environment: &Environment,
+        search: Search,
+    ) -> io::Result<Program> {
+        Program::along(environment.get("PATH"), name, words, environment, search)
+    }
+
+    fn along(
+        path: Option<&[u8]>,
+        name: &[u8],
+        words: &[Vec<u8>],
+        environment: &Environment,
+        search: Search,
+    ) -> io::Result<Program> {
+        let arguments = words.iter().map(|word| CString::new(word.as_slice())).collect::<Result<_, _>>()?;
+        Ok(Program {
+            candidates: candidates(name, path.unwrap_or(DEFAULT_PATH), search)?,
+            arguments: Strings::new(arguments),
+            environment: Strings::new(environment.to_strings()?),
+            search,
+        })
+    }
+
+    /// Becomes the program. Returns only if that failed.
+    pub fn exec(&self) -> io::Error {
+        let mut forbidden = None;
+        for candidate in &self.candidates {
+            match self.attempt(candidate) {
+                Errno::ENOENT | Errno::ENOTDIR if self.candidates.len() > 1 => {}
+                errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR) => forbidden = Some(errno),
+                errno => return errno.into(),
+            }
+        }
+        forbidden.unwrap_or(Errno::ENOENT).into()
+    }
+
+    fn attempt(&self, candidate: &CStr) -> Errno {
+        let errno = execve(candidate, &self.arguments, &self.environment);
+        if errno != Errno::ENOEXEC || self.search != Search::PathOrShell {
+            return errno;
+        }
+        let rest = self.arguments.owned.iter().skip(1).cloned();
+        let words = [c"/bin/sh".to_owned(), candidate.to_owned()].into_iter().chain(rest).collect();
+        execve(c"/bin/sh", &Strings::new(words), &self.environment)
+    }
+}
+
+/// The paths that a name may mean.
+fn candidates(name: &[u8], path: &[u8], search: Search) -> io::Result<Vec<CString>> {
+    if search == Search::Direct || name.contains(&b'/') {
+        return Ok(vec![CString::new(name)?]);
+    }
+    let directories = path.split(|byte| *byte == b':');
+    let in_directory = |directory: &[u8]| {
+        let directory = if directory.is_empty() { b"." } else { directory };
+        Ok(CString::new([directory, b"/", name].concat())?)
+    };
+    directories.map(in_directory).collect()
+}
+
+/// Strings, and their addresses with a null at the end.
+struct Strings {
+    owned: Vec<CString>,
+    addresses: Vec<*const c_char>,
+}
+
+impl Strings {
+    fn new(owned: Vec<CString>) -> Strings {
+        let ends = std::iter::once(std::ptr::null());
+        let addresses = owned.iter().map(|string| string.as_ptr()).chain(ends).collect();
+        Strings { owned, addresses }
+    }
+}
+
+fn execve(path: &CStr, arguments: &Strings, environment: &Strings) -> Errno {
+    // SAFETY: both lists are addresses of strings that their owner still holds, with a null at the end.
+    unsafe { libc::execve(path.as_ptr(), arguments.addresses.as_ptr(), environment.addresses.as_ptr()) };
+    Errno::last()
 }

@@ -1,7 +1,7 @@
 //! Signals: set aside, or turned into something that `poll` can wait for.
 
 pub use nix::sys::signal::Signal;
-use nix::sys::signal::{SigHandler, SigSet};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
@@ -36,6 +36,16 @@ pub fn is_ignored(signal: Signal) -> bool {
 /// Holds every signal back until [`unblock_all`], for a fork whose child must not run the parent's handlers.
 pub fn block_all() {
     let _ = SigSet::all().thread_set_mask();
+}
+
+/// Holds every signal back, and says which were held back before.
+pub(crate) fn hold_all() -> SigSet {
+    SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).unwrap_or_else(|_| SigSet::empty())
+}
+
+/// Holds these signals back and no others.
+pub(crate) fn restore(held: &SigSet) {
+    let _ = held.thread_set_mask();
 }
 
 /// Lets every signal through, whatever the parent process had blocked.

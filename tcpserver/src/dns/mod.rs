@@ -114,6 +114,17 @@ impl Resolver {
         Ok(names.take(RECORD_LIMIT).collect())
     }
 
+    /// The name of an address as programs are told it: the first one, or none if there is any trouble.
+    pub fn first_name(&self, address: IpAddr) -> Option<Vec<u8>> {
+        let name = self.names(address).ok()?.into_iter().next()?;
+        (name != b".").then_some(name)
+    }
+
+    /// The IPv4 addresses of a name, and nothing else.
+    pub fn ipv4_addresses(&self, name: &[u8]) -> Result<Vec<IpAddr>, Trouble> {
+        Ok(addresses_in(self.lookup(name::parse(name)?, RecordType::A)?))
+    }
+
     /// The texts of a name; the strings that one record is cut into are joined.
     pub fn texts(&self, name: &[u8]) -> Result<Vec<Vec<u8>>, Trouble> {
         let records = self.lookup(name::parse(name)?, RecordType::TXT)?;

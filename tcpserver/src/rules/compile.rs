@@ -6,7 +6,9 @@
 //! Exits    0 the new rules are on disk · 100 a line is wrong · 111 trouble with a file; rules.cdb is as it was.
 //! Manual   tcprules(8).    Next in the flow: rules::lookup, in tcpserver.
 
+use crate::rules::block::Block;
 use crate::rules::syntax::{self, Line, Malformed};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -68,18 +70,36 @@ enum Trouble {
 /// The database for a text of rules. `ignored` is told of lines that look like something and mean nothing.
 fn compile(rules: &[u8], mut ignored: impl FnMut(usize, &[u8])) -> Result<Vec<u8>, Trouble> {
     let mut database = Builder::new();
+    let mut blocks: HashSet<Block> = HashSet::new();
     for (line, number) in rules.split(|byte| *byte == b'\n').zip(1..) {
         let line = syntax::trim_end(line);
         match syntax::parse(line) {
             Ok(Line::Blank) => {}
             Ok(Line::WithoutColon) => ignored(number, line),
+            // Of two rules for one block the second would never apply.
+            Ok(Line::Rule(rule)) if rule.block().is_some_and(|block| !blocks.insert(block)) => {
+                return Err(Trouble::Malformed { number, line: line.to_vec() });
+            }
             Ok(Line::Rule(rule)) => {
                 rule.each_key(|key| database.add(key, &rule.data)).map_err(Trouble::TooBig)?;
             }
             Err(Malformed) => return Err(Trouble::Malformed { number, line: line.to_vec() }),
         }
     }
+    for (key, lengths) in lengths(&blocks) {
+        let lengths: Vec<u8> = lengths.into_iter().collect();
+        database.add(key, &lengths).map_err(Trouble::TooBig)?;
+    }
     database.finish().map_err(Trouble::TooBig)
+}
+
+/// The lengths of the blocks of each family, by the key that they stand under.
+fn lengths(blocks: &HashSet<Block>) -> BTreeMap<&'static [u8], BTreeSet<u8>> {
+    let mut lengths: BTreeMap<_, BTreeSet<u8>> = BTreeMap::new();
+    for block in blocks {
+        lengths.entry(block.lengths_key()).or_default().insert(block.length());
+    }
+    lengths
 }
 
 /// Puts the bytes in place of the database. After a crash at any point it is the old one or the new one.
@@ -123,6 +143,13 @@ mod tests {
     fn the_line_that_is_wrong_is_named_by_its_number() {
         let trouble = compile(b"# rules\n1.2.3.4:deny\n\n1.2.3.5:denyx  \n", |_, _| ()).unwrap_err();
         assert!(matches!(trouble, Trouble::Malformed { number: 4, line } if line == b"1.2.3.5:denyx"));
+    }
+
+    #[test]
+    fn a_block_has_one_rule() {
+        let trouble =
+            compile(b"10.0.0.0/8:deny\n10.0.0.0/9:deny\n10.0.0.0/8:allow\n", |_, _| ()).unwrap_err();
+        assert!(matches!(trouble, Trouble::Malformed { number: 3, .. }));
     }
 
     #[test]

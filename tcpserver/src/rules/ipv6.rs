@@ -36,11 +36,11 @@ fn joined(groups: &[u16]) -> Vec<u8> {
     texts.join(":").into_bytes()
 }
 
-/// The keys of all prefixes of an address, longest first.
+/// The keys of all prefixes of an address, longest first, each with its length in bits.
 ///
 /// Besides those that [`canonical_prefix`] makes, these are the parts of the address's own text that end in a
 /// colon: `2001:db8::` for `2001:db8::5`. Databases of the IPv6 patch for ucspi-tcp have such keys.
-pub fn prefixes(address: &Ipv6Addr) -> Vec<Vec<u8>> {
+pub fn prefixes(address: &Ipv6Addr) -> Vec<(usize, Vec<u8>)> {
     let groups = address.segments();
     let text = address.to_string();
     // What the text leaves out: the groups from `hidden` to `shown`.
@@ -51,13 +51,14 @@ pub fn prefixes(address: &Ipv6Addr) -> Vec<Vec<u8>> {
     let mut keys = Vec::new();
     for length in (1..groups.len()).rev() {
         let (front, _) = groups.split_at(length);
+        let bits = length.saturating_mul(16);
         if length >= shown {
             let (before, rest) = front.split_at(hidden.min(length));
             let (_, after) = rest.split_at(shown.saturating_sub(hidden).min(rest.len()));
             let end: &[u8] = if after.is_empty() { b"" } else { b":" };
-            keys.push([&joined(before), &b"::"[..], &joined(after), end].concat());
+            keys.push((bits, [&joined(before), &b"::"[..], &joined(after), end].concat()));
         }
-        keys.push(prefix_key(front));
+        keys.push((bits, prefix_key(front)));
     }
     keys
 }
@@ -80,7 +81,7 @@ mod tests {
 
     fn all(address: &str) -> Vec<String> {
         let keys = prefixes(&address.parse().unwrap());
-        keys.into_iter().map(|key| String::from_utf8(key).unwrap()).collect()
+        keys.into_iter().map(|(_, key)| String::from_utf8(key).unwrap()).collect()
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Which rule a peer is judged by, and what it says.
 
+use crate::rules::block::{self, Block};
 use crate::rules::ipv6;
+use std::cmp::Reverse;
 use std::io;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use unix::cdb::Reader;
 
 /// What is known about who connects.
@@ -19,7 +21,7 @@ pub struct Peer<'a> {
 /// A rule that was found.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The key that it stands under.
+    /// The key that it stands under, or the block as it is written in a rule.
     pub key: Vec<u8>,
     /// What it says, in order.
     pub instructions: Vec<Instruction>,
@@ -44,43 +46,85 @@ pub enum Instruction {
 /// # Errors
 /// If the database cannot be read or is damaged, which says nothing about what the rule would have been.
 pub fn find(rules: &Reader, peer: Peer<'_>) -> io::Result<Option<Found>> {
-    for key in keys(peer) {
-        if let Some(data) = rules.get(&key)? {
-            return Ok(Some(Found { key, instructions: instructions(&data) }));
+    let address: Option<IpAddr> = std::str::from_utf8(peer.ip).ok().and_then(|text| text.parse().ok());
+    let lengths = address.map(|address| rules.get(block::lengths_key(address))).transpose()?.flatten();
+    let blocks = lengths.unwrap_or_default().into_iter();
+    let blocks = blocks.filter_map(|length| Block::around(address?, length)).collect();
+    for candidate in candidates(peer, blocks) {
+        if let Some(data) = rules.get(&candidate.key())? {
+            return Ok(Some(Found { key: candidate.shown(), instructions: instructions(&data) }));
         }
     }
     Ok(None)
 }
 
-/// The keys that a peer is looked up under, in order.
-fn keys(peer: Peer<'_>) -> Vec<Vec<u8>> {
-    let Peer { ip, host, info } = peer;
-    let mut keys = Vec::new();
-    if let Some(info) = info {
-        keys.push([info, b"@", ip].concat());
-        keys.extend(host.map(|host| [info, b"@=", host].concat()));
-    }
-    keys.push(ip.to_vec());
-    keys.extend(host.map(|host| [b"=", host].concat()));
-    // A later step: blocks in CIDR notation come here, between the single address and the prefixes.
-    keys.extend(prefixes(ip));
-    if let Some(host) = host {
-        let dots = host.iter().enumerate().filter(|(_, byte)| **byte == b'.');
-        keys.extend(dots.filter_map(|(at, _)| Some([b"=", host.split_at_checked(at)?.1].concat())));
-        keys.push(b"=".to_vec());
-    }
-    keys.push(Vec::new());
-    keys
+/// Something that a rule may be for.
+enum Candidate {
+    /// What is written in a rule is the key.
+    Plain(Vec<u8>),
+    Block(Block),
 }
 
-/// Prefixes of an address that end where a number ends, longest first.
-fn prefixes(ip: &[u8]) -> Vec<Vec<u8>> {
+impl Candidate {
+    fn key(&self) -> Vec<u8> {
+        match self {
+            Candidate::Plain(key) => key.clone(),
+            Candidate::Block(block) => block.key(),
+        }
+    }
+
+    fn shown(self) -> Vec<u8> {
+        match self {
+            Candidate::Plain(key) => key,
+            Candidate::Block(block) => block.to_string().into_bytes(),
+        }
+    }
+}
+
+/// What a peer is looked up as, in order. `blocks` are those that it is in and that may have a rule.
+fn candidates(peer: Peer<'_>, blocks: Vec<Block>) -> Vec<Candidate> {
+    let Peer { ip, host, info } = peer;
+    let mut one = Vec::new();
+    if let Some(info) = info {
+        one.push([info, b"@", ip].concat());
+        one.extend(host.map(|host| [info, b"@=", host].concat()));
+    }
+    one.push(ip.to_vec());
+    one.extend(host.map(|host| [b"=", host].concat()));
+    let mut rest = Vec::new();
+    if let Some(host) = host {
+        let dots = host.iter().enumerate().filter(|(_, byte)| **byte == b'.');
+        rest.extend(dots.filter_map(|(at, _)| Some([b"=", host.split_at_checked(at)?.1].concat())));
+        rest.push(b"=".to_vec());
+    }
+    rest.push(Vec::new());
+    let plain = |keys: Vec<Vec<u8>>| keys.into_iter().map(Candidate::Plain);
+    plain(one).chain(networks(ip, blocks)).chain(plain(rest)).collect()
+}
+
+/// The networks that an address is in, smallest first; a prefix comes before a block of the same size.
+fn networks(ip: &[u8], blocks: Vec<Block>) -> impl Iterator<Item = Candidate> {
+    let prefixes = prefixes(ip).into_iter().map(|(bits, key)| (bits, Candidate::Plain(key)));
+    let blocks = blocks.into_iter().map(|block| (usize::from(block.length()), Candidate::Block(block)));
+    let mut networks: Vec<(usize, Candidate)> = prefixes.chain(blocks).collect();
+    networks.sort_by_key(|(bits, _)| Reverse(*bits));
+    networks.into_iter().map(|(_, candidate)| candidate)
+}
+
+/// Prefixes of an address that end where a number ends, longest first, with their lengths in bits.
+fn prefixes(ip: &[u8]) -> Vec<(usize, Vec<u8>)> {
     let address: Option<Ipv6Addr> = std::str::from_utf8(ip).ok().and_then(|text| text.parse().ok());
     if let Some(address) = address {
         return ipv6::prefixes(&address);
     }
-    let dots = ip.iter().enumerate().rev().filter(|(_, byte)| **byte == b'.');
-    dots.filter_map(|(at, _)| Some(ip.split_at_checked(at.saturating_add(1))?.0.to_vec())).collect()
+    let dots = ip.iter().enumerate().filter(|(_, byte)| **byte == b'.');
+    let prefix = |(number, (at, _)): (usize, (usize, &u8))| {
+        let (prefix, _) = ip.split_at_checked(at.saturating_add(1))?;
+        Some((number.saturating_add(1).saturating_mul(8), prefix.to_vec()))
+    };
+    let mut prefixes: Vec<_> = dots.enumerate().filter_map(prefix).collect();
+    prefixes.reverse();
+    prefixes
 }
 
 /// Reads the data of a rule: items that end in NUL. What is not an item is passed over, as it always was.
@@ -109,7 +153,27 @@ mod tests {
 
     fn order(ip: &str, host: Option<&str>, info: Option<&str>) -> Vec<String> {
         let peer = Peer { ip: ip.as_bytes(), host: host.map(str::as_bytes), info: info.map(str::as_bytes) };
-        keys(peer).into_iter().map(|key| String::from_utf8(key).unwrap()).collect()
+        shown(candidates(peer, Vec::new()))
+    }
+
+    fn shown(candidates: Vec<Candidate>) -> Vec<String> {
+        candidates.into_iter().map(|candidate| String::from_utf8(candidate.shown()).unwrap()).collect()
+    }
+
+    #[test]
+    fn blocks_and_prefixes_go_from_the_smallest_to_the_largest() {
+        let order = |ip: &str, lengths: &[u8]| {
+            let address: IpAddr = ip.parse().unwrap();
+            let blocks = lengths.iter().filter_map(|length| Block::around(address, *length)).collect();
+            shown(candidates(Peer { ip: ip.as_bytes(), host: None, info: None }, blocks))
+        };
+        assert_eq!(
+            order("1.2.3.4", &[0, 15, 24, 32]),
+            ["1.2.3.4", "1.2.3.4/32", "1.2.3.", "1.2.3.0/24", "1.2.", "1.2.0.0/15", "1.", "0.0.0.0/0", ""]
+        );
+        let six = order("1:2:3:4:5:6:7:8", &[33, 32]);
+        let at = six.iter().position(|key| key == "1:2::/33").unwrap();
+        assert_eq!(six[at - 1..at + 4], ["1:2:3:", "1:2::/33", "1:2:", "1:2::/32", "1:"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One line of a rules file (tcprules(8)): the keys that it stands for, and the data that they get.
 
+use crate::rules::block::Block;
 use crate::rules::ipv6;
 use std::borrow::Cow;
 use unix::number;
@@ -30,6 +31,8 @@ pub struct Malformed;
 #[derive(Debug, PartialEq, Eq)]
 enum Address<'a> {
     One(Cow<'a, [u8]>),
+    /// Addresses that share their first bits.
+    Block(Block),
     /// `before`, a number from `low` to `high`, `after`.
     Range {
         before: &'a [u8],
@@ -60,7 +63,11 @@ pub fn parse(line: &[u8]) -> Result<Line<'_>, Malformed> {
     }
     let (address, rest) = split_before_instruction(line).ok_or(Malformed)?;
     let data = instructions(rest)?;
-    Ok(Line::Rule(Rule { address: Address::One(ipv6_address(address)?.into()), data }))
+    let address = match Block::parse(address) {
+        Some(block) => Address::Block(block),
+        None => Address::One(ipv6_address(address)?.into()),
+    };
+    Ok(Line::Rule(Rule { address, data }))
 }
 
 fn split_at_colon(line: &[u8], from: usize) -> Option<(&[u8], &[u8])> {
@@ -112,11 +119,14 @@ fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((before, after.strip_prefix(&[separator])?))
 }
 
-/// An address without colons. A `-` makes a range of numbers, unless there is a name in the address.
+/// An address without colons. A `/` makes a block and a `-` a range of numbers, unless there is a name in the address.
 fn plain_address(text: &[u8]) -> Result<Address<'_>, Malformed> {
     let one = Address::One(text.into());
     if text.contains(&b'=') || text.contains(&b'@') {
         return Ok(one);
+    }
+    if text.contains(&b'/') {
+        return Block::parse(text).map(Address::Block).ok_or(Malformed);
     }
     let Some((up_to_low, from_high)) = split_once(text, b'-') else { return Ok(one) };
     let low_at = up_to_low.iter().rposition(|byte| *byte == b'.').map_or(0, |dot| dot.saturating_add(1));
@@ -141,11 +151,20 @@ fn ipv6_address(text: &[u8]) -> Result<Vec<u8>, Malformed> {
 }
 
 impl Rule<'_> {
+    /// The block that the rule is for, if it is for one.
+    pub fn block(&self) -> Option<Block> {
+        match self.address {
+            Address::Block(block) => Some(block),
+            Address::One(_) | Address::Range { .. } => None,
+        }
+    }
+
     /// Calls `add` with each key that the rule stands for: one, or one for each number of a range (none if its
     /// ends are the wrong way round).
     pub fn each_key<E>(&self, mut add: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         match &self.address {
             Address::One(key) => add(key),
+            Address::Block(block) => add(&block.key()),
             Address::Range { before, low, high, after } => (*low..=*high)
                 .try_for_each(|number| add(&[before, number.to_string().as_bytes(), after].concat())),
         }
@@ -223,7 +242,17 @@ mod tests {
         assert_eq!(keys("joe@1.2.3.1-2:allow"), ["joe@1.2.3.1-2"]);
         assert_eq!(keys("=foo-bar.com:allow"), ["=foo-bar.com"]);
         assert_eq!(keys(" 1.2.3.4:allow"), [" 1.2.3.4"]);
-        assert_eq!(keys("10.0.0.0/8:allow"), ["10.0.0.0/8"]);
+    }
+
+    #[test]
+    fn a_slash_makes_a_block_of_addresses() {
+        assert_eq!(keys("10.0.0.0/8:allow"), ["/4/8/0a000000"]);
+        assert_eq!(keys("2001:db8::/32:deny"), ["/6/32/20010db8000000000000000000000000"]);
+        assert_eq!(keys("::/0:deny"), ["/6/0/00000000000000000000000000000000"]);
+        for line in ["10.0.0.1/8:allow", "10.0.0.0/33:allow", "10.0.0-1.0/24:allow", "a/b:deny", "::1/8:deny"]
+        {
+            assert_eq!(rule(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -7,11 +7,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use unix::failure::Failure;
 
 /// Opens a socket for each of the hosts, which commas separate. Port 0 is chosen by the kernel once, for all.
-pub(super) fn open_all(hosts: &[u8], port: u16, backlog: i32) -> Result<Vec<TcpListener>, Failure> {
+///
+/// A shared port can be opened by other servers of this user as well, so that one can take over from another
+/// without a moment in which nobody listens.
+pub(super) fn open_all(
+    hosts: &[u8],
+    port: u16,
+    backlog: i32,
+    shared: bool,
+) -> Result<Vec<TcpListener>, Failure> {
     let mut port = port;
     let mut listeners = Vec::new();
     for host in hosts.split(|byte| *byte == b',') {
-        let listener = open(address(host, port)?, backlog)?;
+        let listener = open(address(host, port)?, backlog, shared)?;
         port = local_port(&listener)?;
         listeners.push(listener);
     }
@@ -47,7 +55,7 @@ fn address(host: &[u8], port: u16) -> Result<SocketAddr, Failure> {
 
 /// Opens the socket. One on every IPv6 address takes IPv4 connections too; on a machine without IPv6 it is one
 /// on every IPv4 address.
-fn open(address: SocketAddr, backlog: i32) -> Result<TcpListener, Failure> {
+fn open(address: SocketAddr, backlog: i32, shared: bool) -> Result<TcpListener, Failure> {
     let (socket, address) = match socket_for(address) {
         Err(_) if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
             let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
@@ -58,6 +66,7 @@ fn open(address: SocketAddr, backlog: i32) -> Result<TcpListener, Failure> {
     let socket = step("unable to create socket", socket)?;
     // Without it, connections of an earlier run that wait for their end would keep the port.
     step("unable to create socket", socket.set_reuse_address(true))?;
+    step("unable to create socket", socket.set_reuse_port(shared))?;
     step("unable to bind", socket.bind(&address.into()))?;
     step("unable to listen", socket.listen(backlog))?;
     step("unable to listen", socket.set_nonblocking(true))?;
@@ -86,7 +95,7 @@ mod tests {
 
     #[test]
     fn several_hosts_share_the_port_that_the_kernel_chose_for_the_first() {
-        let listeners = open_all(b"127.0.0.1,127.0.0.2", 0, 1).unwrap();
+        let listeners = open_all(b"127.0.0.1,127.0.0.2", 0, 1, false).unwrap();
         let ports: Vec<u16> = listeners.iter().map(|listener| local_port(listener).unwrap()).collect();
         assert!(matches!(ports.as_slice(), [first, second] if first == second));
     }

@@ -13,9 +13,12 @@
 
 use super::limits::Slots;
 use super::options::Verbosity;
+use super::peers::Excess;
 use crate::environment::{End, Facts};
 use std::io;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use unix::descriptor;
 use unix::failure;
 use unix::process::{Ended, Pid};
@@ -64,6 +67,24 @@ impl Log {
     /// A connection is closed without being served.
     pub fn dropping(&self, why: &[u8]) {
         self.line(|| [b"warning: dropping connection, ", why].concat());
+    }
+
+    /// A connection is closed because its peer has enough of them.
+    pub fn too_many(&self, peer: IpAddr, excess: Excess) {
+        let what = match excess {
+            Excess::Address => "too many connections from",
+            Excess::Network => "too many connections from the network of",
+            Excess::Second => "too many new connections from",
+        };
+        self.dropping(format!("{what} {peer}").as_bytes());
+    }
+
+    /// The rules are not those that their source says.
+    pub fn stale(&self, source: &Path) {
+        let source = source.as_os_str().as_bytes();
+        self.line(|| {
+            [b"warning: rules are older than ", source, b", which tcprules has not compiled"].concat()
+        });
     }
 
     /// Something failed that is tried again.

@@ -7,19 +7,24 @@
 //! Exits    0 after SIGTERM, with its children left running · 100 called wrongly · 111 no port to listen on.
 //! Manual   tcpserver(8).    Next in the flow: server::connection, one process for each connection.
 //!
-//! This process stays small, because each connection copies it: what is only needed for one connection
-//! (name lookups, rules, ident) happens in the child, where it can fail and wait without harm to others.
+//! This process stays small and does nothing that takes time: what others have to be asked for (names, ident)
+//! happens in a child, where it can fail and wait without harm to other connections.
 
 mod connection;
 mod limits;
 mod listener;
 mod log;
 mod options;
-mod services;
+mod peers;
+mod proxy;
+mod stale;
 
+use crate::services;
 use limits::{Backoff, Slots};
 use log::Log;
 use options::{Options, Verbosity};
+use peers::Peers;
+use stale::Watch;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -47,7 +52,7 @@ fn start(options: &Options) -> Result<Server<'_>, Failure> {
         .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
     signal::ignore(Signal::SIGPIPE);
     signal::unblock_all();
-    let listeners = listener::open_all(&options.host, port, options.backlog)?;
+    let listeners = listener::open_all(&options.host, port, options.backlog, options.share_port)?;
     drop_privileges(options)?;
     if options.print_port {
         print_port(&listeners)?;
@@ -62,6 +67,8 @@ fn start(options: &Options) -> Result<Server<'_>, Failure> {
         signals,
         log,
         slots: Slots::new(options.limit),
+        peers: Peers::new(options.peer_limits),
+        watch: options.rules.as_ref().and_then(|rules| Watch::of(&rules.path)),
         backoff: Backoff::default(),
     })
 }
@@ -93,6 +100,9 @@ struct Server<'a> {
     signals: Signals,
     log: Log,
     slots: Slots,
+    peers: Peers,
+    /// Of the rules, if there are any.
+    watch: Option<Watch>,
     backoff: Backoff,
 }
 
@@ -108,6 +118,7 @@ impl Server<'_> {
         self.log.status(&self.slots);
         loop {
             if self.signals.take(Signal::SIGTERM) {
+                self.serve_waiting();
                 return Ok(Exit::SUCCESS);
             }
             if self.signals.take(Signal::SIGCHLD) {
@@ -130,6 +141,15 @@ impl Server<'_> {
         }
     }
 
+    /// Serves who is already in the queue of a shared port: the queue ends with us, and nobody takes it over.
+    fn serve_waiting(&mut self) {
+        while self.options.share_port
+            && let Accepted::Connection(stream, peer) = self.accept()
+        {
+            self.serve(stream, peer);
+        }
+    }
+
     /// Waits for a signal, for a connection if asked to, or for some time.
     fn wait(&self, for_connection: bool, limit: Option<Duration>) {
         let mut descriptors = vec![(self.signals.as_fd(), Interest::Read)];
@@ -146,6 +166,7 @@ impl Server<'_> {
     fn reap(&mut self) {
         while let Some((pid, ended)) = process::reap_any() {
             self.slots.give_back();
+            self.peers.ended(pid);
             self.log.ended(pid, ended);
             self.log.status(&self.slots);
         }
@@ -169,13 +190,27 @@ impl Server<'_> {
     }
 
     fn serve(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let (now, address) = (Instant::now(), peer.ip().to_canonical());
+        let is_balancer = self.options.balancers.iter().any(|block| block.contains(address));
+        if !is_balancer && !self.options.balancers.is_empty() {
+            return self.log.dropping(format!("not a balancer: {address}").as_bytes());
+        }
+        // A balancer stands for many peers, whom only the child will know.
+        if !is_balancer && let Err(excess) = self.peers.admit(address, now) {
+            return self.log.too_many(address, excess);
+        }
+        if let Some(source) = self.watch.as_mut().and_then(|watch| watch.newer_source(now)) {
+            self.log.stale(source);
+        }
         self.slots.take();
         self.log.status(&self.slots);
-        let (options, log) = (self.options, self.log);
-        if let Err(error) = process::fork(move || connection::serve(options, log, stream, peer)) {
-            log.dropping(&unix::failure::because("unable to fork", &error));
-            self.slots.give_back();
-            self.log.status(&self.slots);
+        match connection::start(self.options, self.log, stream, peer) {
+            Ok(child) => self.peers.started(child, address),
+            Err(error) => {
+                self.log.dropping(&unix::failure::because("unable to fork", &error));
+                self.slots.give_back();
+                self.log.status(&self.slots);
+            }
         }
     }
 }

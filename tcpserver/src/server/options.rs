@@ -1,5 +1,8 @@
 //! What the command line of `tcpserver` asks for.
 
+use super::peers::PeerLimits;
+use crate::rules::block::Block;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use unix::failure::Failure;
@@ -43,7 +46,13 @@ pub(super) struct Options {
     pub verbosity: Verbosity,
     /// Children at a time.
     pub limit: u64,
+    /// Of those, how many one peer may have (-C, -n, -f).
+    pub peer_limits: PeerLimits,
     pub backlog: i32,
+    /// Other servers may listen on the same port: the one that takes over, in a restart (-S).
+    pub share_port: bool,
+    /// Those who connect for others and say for whom. If there are any, nobody else is served (-Y).
+    pub balancers: Vec<Block>,
     pub rules: Option<Rules>,
     pub banner: Vec<u8>,
     /// 0: the group and groups stay.
@@ -92,6 +101,9 @@ impl Default for Raw {
         let options = Options {
             verbosity: Verbosity::Errors,
             limit: 40,
+            peer_limits: PeerLimits::default(),
+            share_port: false,
+            balancers: Vec::new(),
             backlog: i32::from(u16::MAX),
             rules: None,
             banner: Vec::new(),
@@ -127,6 +139,11 @@ impl Raw {
             b'Q' => options.verbosity = Verbosity::Errors,
             b'v' => options.verbosity = Verbosity::All,
             b'c' => options.limit = option.number(),
+            b'C' => options.peer_limits.address = Some(option.number()),
+            b'n' => options.peer_limits.network = Some(option.number()),
+            b'f' => options.peer_limits.second = Some(option.number()),
+            b'Y' => options.balancers = blocks(&option.argument)?,
+            b'S' => options.share_port = true,
             b'b' => options.backlog = i32::try_from(option.number()).unwrap_or(i32::MAX),
             b'x' => self.rules = Some(path(option.argument)),
             b'X' => self.rules_may_be_absent = true,
@@ -182,6 +199,17 @@ fn path(name: Vec<u8>) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(name))
 }
 
+/// Addresses and blocks of addresses, separated by commas.
+fn blocks(text: &[u8]) -> Result<Vec<Block>, Failure> {
+    let block = |word: &[u8]| {
+        let address = || std::str::from_utf8(word).ok()?.parse::<IpAddr>().ok();
+        let block =
+            Block::parse(word).or_else(|| address().map(|address| Block::of_one(address.to_canonical())));
+        block.ok_or_else(|| Failure::permanent([&b"not an address or block: "[..], word].concat()))
+    };
+    text.split(|byte| *byte == b',').map(block).collect()
+}
+
 /// A number of a user or group. A name in its place must not mean root.
 fn id(text: &[u8]) -> Result<u32, Failure> {
     let value = number::whole(text).and_then(|value| u32::try_from(value).ok());
@@ -192,7 +220,8 @@ fn id_in(variable: &str) -> Result<Option<u32>, Failure> {
     environment::get(variable).map(|text| id(&text)).transpose()
 }
 
-const LETTERS: &str = "dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoO";
+/// Those that tcpserver has always had, and ours: C, f, n, S and Y.
+const LETTERS: &str = "dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoOC:f:n:SY:";
 
 const USAGE: &str = "tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] \
     [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program";
@@ -234,6 +263,20 @@ mod tests {
             [["-uqmaild", "0", "1", "p"], ["-g", "nofiles", "0", "1"], ["-u4294967296", "0", "1", "p"]]
         {
             assert!(parse(&words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn balancers_are_addresses_and_blocks() {
+        let options = parse(&["-Y192.0.2.1,2001:db8::/32", "0", "1", "p"]).unwrap();
+        let contains = |address: &str| {
+            let address = address.parse().unwrap();
+            options.balancers.iter().any(|block| block.contains(address))
+        };
+        assert!(contains("192.0.2.1") && contains("2001:db8:1::"));
+        assert!(!contains("192.0.2.2") && !contains("2001:db9::"));
+        for wrong in ["-Ybalancer", "-Y192.0.2.1,", "-Y192.0.2.1/24"] {
+            assert!(parse(&[wrong, "0", "1", "p"]).is_err(), "{wrong}");
         }
     }
 

@@ -5,7 +5,7 @@ use unix::failure::Failure;
 use unix::{file, number};
 
 /// The port that an operand means; 0 lets the kernel choose one.
-pub(super) fn port(text: &[u8]) -> Result<u16, Failure> {
+pub(crate) fn port(text: &[u8]) -> Result<u16, Failure> {
     let unknown = [&b"unable to figure out port number for "[..], text].concat();
     if let Some(value) = number::whole(text) {
         return u16::try_from(value).map_err(|_| Failure::permanent(unknown));
