@@ -35,7 +35,7 @@ pub fn exec_along(
     environment: &Environment,
     search: Search,
 ) -> io::Error {
-    let name = words.first().map(Vec::as_slice).unwrap_or_default();
+    let Some(name) = words.first() else { return Errno::ENOENT.into() };
     match Program::along(path, name, words, environment, search) {
         Ok(program) => program.exec(),
         Err(error) => error,
