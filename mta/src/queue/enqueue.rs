@@ -98,6 +98,8 @@ struct Draft {
     number: MessageNumber,
     mess: File,
     has_intd: bool,
+    /// Whether the files have to stay although the message is not queued: the collector takes them later.
+    stays: bool,
 }
 
 impl Draft {
@@ -105,12 +107,16 @@ impl Draft {
     fn create() -> Result<Draft, EnqueueError> {
         let (pid_path, mess) = create_pid_file()?;
         let number = MessageNumber(mess.metadata().map_err(|_| EnqueueError::PidFile)?.ino());
-        let linked = fs::hard_link(&pid_path, Kind::Mess.path(number));
-        let unlinked = fs::remove_file(&pid_path);
-        linked.map_err(|_| EnqueueError::LinkToMess)?;
         // The collector of stray messages takes nothing whose lock is held, however old the clock makes it.
         let _ = lock::try_exclusive(&mess);
-        let draft = Draft { number, mess, has_intd: false };
+        let linked = fs::hard_link(&pid_path, Kind::Mess.path(number));
+        if matches!(&linked, Err(error) if is_taken(error)) {
+            // The pid file stays, and with it the inode: the next message gets another number.
+            return Err(EnqueueError::LinkToMess);
+        }
+        let unlinked = fs::remove_file(&pid_path);
+        linked.map_err(|_| EnqueueError::LinkToMess)?;
+        let draft = Draft { number, mess, has_intd: false, stays: false };
         if unlinked.is_err() {
             draft.remove();
             return Err(EnqueueError::PidFile);
@@ -122,8 +128,10 @@ impl Draft {
         let deadline = Instant::now().checked_add(TIME_LIMIT);
         let mut input = Input::new(0, descriptor::input(), deadline);
         self.write_message(received, &mut input)?;
-        let intd =
-            file::create_new(&Kind::Intd.path(self.number), 0o644).map_err(|_| EnqueueError::CreateIntd)?;
+        let intd = file::create_new(&Kind::Intd.path(self.number), 0o644).map_err(|error| {
+            self.stays = is_taken(&error);
+            EnqueueError::CreateIntd
+        })?;
         self.has_intd = true;
         let mut input = Input::new(1, descriptor::output(), deadline);
         write_envelope(&intd, &mut input)?;
@@ -143,17 +151,20 @@ impl Draft {
     ///
     /// The contents and the name in mess are on disk before the name in todo is made, so whatever todo
     /// shows after a power cut is whole; the name in todo is on disk before we say that all is well.
-    fn commit(&self, intd: &File) -> Result<(), EnqueueError> {
+    fn commit(&mut self, intd: &File) -> Result<(), EnqueueError> {
         let mess_directory = Kind::Mess.path(self.number);
         let mess_directory = mess_directory.parent().unwrap_or(Path::new("."));
         let directory = File::open(mess_directory).map_err(|_| EnqueueError::Write)?;
         sync_together(&[&self.mess, intd, &directory]).map_err(|_| EnqueueError::Write)?;
-        fs::hard_link(Kind::Intd.path(self.number), Kind::Todo.path(self.number))
-            .map_err(|_| EnqueueError::LinkToTodo)?;
+        fs::hard_link(Kind::Intd.path(self.number), Kind::Todo.path(self.number)).map_err(|error| {
+            self.stays = is_taken(&error);
+            EnqueueError::LinkToTodo
+        })?;
         if file::sync_directory(Path::new(Kind::Todo.directory())).is_err() {
-            // The caller will keep the message, so ours must go, unless qmail-send has it already;
-            // then there are two, which is better than none.
+            // The caller will keep the message, so ours must not be delivered, unless qmail-send has it
+            // already; then there are two, which is better than none. It may be reading it: nothing else goes.
             let _ = fs::remove_file(Kind::Todo.path(self.number));
+            self.stays = true;
             return Err(EnqueueError::LinkToTodo);
         }
         trigger::pull();
@@ -162,14 +173,22 @@ impl Draft {
 
     /// S3→S1: takes back what was made. The envelope goes first: without it nobody looks at the message.
     fn remove(&self) {
-        if self.has_intd && fs::remove_file(Kind::Intd.path(self.number)).is_err() {
+        if self.stays {
             return;
         }
-        if fs::metadata(Kind::Todo.path(self.number)).is_ok() {
+        if self.has_intd && fs::remove_file(Kind::Intd.path(self.number)).is_err() {
             return;
         }
         let _ = fs::remove_file(Kind::Mess.path(self.number));
     }
+}
+
+/// A name of an earlier message is in the way, left behind by somebody who removed only part of one.
+///
+/// Were the new file removed, its inode would be free, the next message would get the same number, and none
+/// could be queued any more. So the file stays and keeps the inode.
+fn is_taken(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AlreadyExists
 }
 
 /// A file under a name that nobody else can have chosen, in the directory that shares a file system with mess.

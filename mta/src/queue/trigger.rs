@@ -4,7 +4,7 @@
 
 use super::layout;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use unix::fifo;
@@ -33,6 +33,10 @@ impl Trigger {
         // Closed first: pending bytes stay as long as anybody has the FIFO open.
         self.fifo = None;
         *self = Trigger::arm();
+        // Somebody who stopped between pulling and closing keeps the bytes alive, which would call us for ever.
+        // What a pipe holds is read once; who goes on pulling is heard the next time.
+        let mut pulled = vec![0; 64 * 1024];
+        let _ = self.fifo.as_mut().map(|fifo| fifo.read(&mut pulled));
     }
 
     /// What to wait for.

@@ -30,9 +30,11 @@ impl Births {
     }
 
     fn note(&mut self, message: MessageNumber, mtime: i64, now: Now) -> i64 {
-        let birth = self.known.entry(message).or_insert(Birth { mtime, steady: now.steady_of(mtime) });
+        // A message from the future, as it seems after the clock was set back, is born now.
+        let seen = Birth { mtime, steady: now.steady_of(mtime).min(now.steady) };
+        let birth = self.known.entry(message).or_insert(seen);
         if birth.mtime != mtime {
-            *birth = Birth { mtime, steady: now.steady_of(mtime) };
+            *birth = seen;
         }
         birth.steady
     }
@@ -57,6 +59,14 @@ mod tests {
         let ten_years = 315_360_000;
         assert_eq!(births.note(MESSAGE, 1000, Now { wall: 1200 + ten_years, steady: 600 }), 400);
         assert_eq!(births.note(MESSAGE, 1000, Now { wall: 0, steady: 700 }), 400);
+    }
+
+    /// R6
+    #[test]
+    fn r6_a_message_from_the_future_is_born_when_it_is_seen() {
+        let mut births = Births::default();
+        assert_eq!(births.note(MESSAGE, 2_000_000_000, Now { wall: 1_000_000_000, steady: 70 }), 70);
+        assert_eq!(births.note(MESSAGE, 2_000_000_000, Now { wall: 1_000_000_400, steady: 470 }), 70);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::log::Log;
 use super::settings::Settings;
 use crate::message::{date, quote};
 use crate::queue::client::Submission;
+use crate::queue::enqueue_error::Class;
 use crate::queue::layout::{Kind, MessageNumber};
 use crate::setup::home::Home;
 use std::fs::{self, File};
@@ -22,12 +23,17 @@ const DOUBLE_BOUNCE_SENDER: &[u8] = b"#@[]";
 /// Only after that may the recipient be marked done: a crash in between makes a second attempt, not a
 /// recipient of whom nobody hears.
 pub fn append(message: MessageNumber, recipient: &[u8], report: &[u8]) -> io::Result<()> {
-    let path = Kind::Bounce.path(message);
-    let is_new = !path.exists();
-    let mut bounce = file::open_append(&path)?;
-    bounce.write_all(&record(recipient, report))?;
-    bounce.sync_all()?;
-    if is_new { file::sync_directory(Path::new(Kind::Bounce.directory())) } else { Ok(()) }
+    let mut bounce = file::open_append(&Kind::Bounce.path(message))?;
+    let length = bounce.metadata()?.len();
+    let written = bounce
+        .write_all(&record(recipient, report))
+        .and_then(|()| bounce.sync_all())
+        .and_then(|()| file::sync_directory(Path::new(Kind::Bounce.directory())));
+    if written.is_err() {
+        // The recipient will be tried again, and must not be named if that succeeds.
+        let _ = bounce.set_len(length);
+    }
+    written
 }
 
 /// `<recipient>:`, the report, and an empty line. No other line of it is empty, so records stay apart.
@@ -137,12 +143,20 @@ fn inject(
     }
     let mut envelope = submission.envelope(envelope_sender);
     envelope.recipient(recipient);
-    if envelope.close().is_err() {
-        log.warning("trouble injecting bounce message, will try later");
-        return false;
+    match envelope.close() {
+        Ok(()) => {
+            log.bounce(message, qp);
+            true
+        }
+        // A sender whom the queue never takes cannot be told; the postmaster can.
+        Err(refusal) if refusal.class == Class::Permanent && *notice == Notice::Bounce => {
+            inject(message, sender, &Notice::DoubleBounce, home, settings, log)
+        }
+        Err(_) => {
+            log.warning("trouble injecting bounce message, will try later");
+            false
+        }
     }
-    log.bounce(message, qp);
-    true
 }
 
 /// Header and introduction. QSBMF: the paragraph that begins with "Hi. This is the" marks a bounce.

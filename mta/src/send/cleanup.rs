@@ -6,7 +6,7 @@
 use super::cleaner::{Answer, Cleaner};
 use super::log::Log;
 use crate::queue::layout::{Kind, MessageNumber};
-use std::fs::{self, ReadDir};
+use std::fs::{self, File, ReadDir};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::vec;
@@ -52,7 +52,10 @@ impl Cleanup {
         }
         for _ in 0..ENTRIES_PER_STEP {
             let Some(message) = self.next_entry(log) else { return };
-            if let Some(message) = message.filter(|message| is_stray(*message, now.wall)) {
+            // The lock is kept until qmail-clean has answered: nobody can be receiving the message meanwhile.
+            if let Some((message, _lock)) =
+                message.and_then(|message| Some((message, stray(message, now.wall)?)))
+            {
                 remove(message, cleaner, log);
             }
         }
@@ -75,20 +78,17 @@ impl Cleanup {
     }
 }
 
-fn is_stray(message: MessageNumber, wall: i64) -> bool {
+/// The locked mess file of a message that is a stray.
+///
+/// qmail-queue holds the lock from before the name in mess is made until the message is queued. So once the
+/// lock is had, a message that was being received is in todo, and everything else is what it seems.
+fn stray(message: MessageNumber, wall: i64) -> Option<File> {
+    let mess = file::open_read(&Kind::Mess.path(message)).ok()?;
+    lock::try_exclusive(&mess).ok()?;
     let is_absent =
         |kind: Kind| matches!(fs::metadata(kind.path(message)), Err(error) if failure::is_absent(&error));
-    let Ok(metadata) = fs::metadata(Kind::Mess.path(message)) else { return false };
-    wall.saturating_sub(metadata.atime()) > STRAY_AGE
-        && is_absent(Kind::Info)
-        && is_absent(Kind::Todo)
-        && !is_being_received(message)
-}
-
-/// qmail-queue holds the lock of the mess file until the message is queued.
-fn is_being_received(message: MessageNumber) -> bool {
-    let mess = file::open_read(&Kind::Mess.path(message));
-    !mess.is_ok_and(|mess| lock::try_exclusive(&mess).is_ok())
+    let is_old = wall.saturating_sub(mess.metadata().ok()?.atime()) > STRAY_AGE;
+    (is_old && is_absent(Kind::Info) && is_absent(Kind::Todo)).then_some(mess)
 }
 
 fn remove(message: MessageNumber, cleaner: &mut Cleaner, log: &mut Log) {

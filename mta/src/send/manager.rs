@@ -46,6 +46,8 @@ pub struct Manager {
     finished: Schedule,
     /// Messages whose files could not be looked at.
     unread: Schedule,
+    /// Helpers whose loss was noticed.
+    lost: Vec<Helper>,
     /// The lock that keeps a second manager away.
     _mutex: File,
 }
@@ -82,6 +84,7 @@ impl Manager {
             cleanup: Cleanup::new(steady),
             finished: Schedule::default(),
             unread: Schedule::default(),
+            lost: Vec::new(),
             _mutex: mutex,
         }
     }
@@ -91,7 +94,7 @@ impl Manager {
         self.load_queue(log);
         log.status(&self.shared.load, self.shared.exit_asap);
         while !self.may_exit() {
-            let pulled = self.wait(signals, Now::read());
+            let pulled = self.wait(signals, Now::read(), log);
             let now = Now::read();
             // First of all: mail that came after a signal is treated as the signal asks.
             self.take_signals(signals, now, log);
@@ -144,7 +147,7 @@ impl Manager {
     }
 
     /// Waits until something is ready or due; whether the trigger was pulled.
-    fn wait(&mut self, signals: &Signals, now: Now) -> bool {
+    fn wait(&mut self, signals: &Signals, now: Now, log: &mut Log) -> bool {
         let sleep = self.next_due(now).saturating_sub(now.steady).clamp(0, LONGEST_SLEEP);
         let limit = Duration::from_secs(u64::try_from(sleep).unwrap_or(0));
         let mut waiting: Vec<(BorrowedFd<'_>, Interest)> = vec![(signals.as_fd(), Interest::Read)];
@@ -156,7 +159,7 @@ impl Manager {
             waiting.extend(spawner.reports().map(|descriptor| (descriptor, Interest::Read)));
             waiting.extend(spawner.commands().map(|descriptor| (descriptor, Interest::Write)));
         }
-        let ready = poll::wait(&waiting, Some(limit)).unwrap_or_default();
+        let ready = poll::wait(&waiting, Some(limit)).unwrap_or_else(|_| pause(log));
         trigger.is_some() && ready.get(1).copied().unwrap_or(false)
     }
 
@@ -190,6 +193,8 @@ impl Manager {
     fn take_new_mail(&mut self, pulled: bool, now: Now, log: &mut Log) {
         let ready = self.intake.step(pulled, now.steady, &self.shared.routing, &mut self.cleaner, log);
         for (message, channels) in ready {
+            // Noted before anything can set the clock. Trouble is met again, and told, when the message is due.
+            let _ = self.shared.births.of(message, now);
             if channels.is_empty() {
                 self.finished.push(now.steady, message);
             }
@@ -253,20 +258,21 @@ impl Manager {
         true
     }
 
+    /// Says once of each helper that it is gone.
     fn notice_lost_helpers(&mut self, log: &mut Log) {
-        if self.shared.exit_asap {
-            return;
-        }
-        let spawners_live =
-            Channel::ALL.iter().all(|channel| self.deliveries.get(*channel).spawner_state().is_alive());
-        if !spawners_live {
-            log.lost(Helper::Spawner);
-        }
         self.cleaner.check();
-        if !self.cleaner.is_alive() {
-            log.lost(Helper::Cleaner);
+        let spawner_is_alive = |channel: &Channel| self.deliveries.get(*channel).spawner_state().is_alive();
+        let lost = [
+            (Helper::Spawner, !Channel::ALL.iter().all(spawner_is_alive)),
+            (Helper::Cleaner, !self.cleaner.is_alive()),
+        ];
+        for (helper, is_lost) in lost {
+            if is_lost && !self.lost.contains(&helper) {
+                log.lost(helper);
+                self.lost.push(helper);
+                self.shared.exit_asap = true;
+            }
         }
-        self.shared.exit_asap = !spawners_live || !self.cleaner.is_alive();
     }
 
     /// Enters every preprocessed message of the queue into the schedule.
@@ -275,9 +281,11 @@ impl Manager {
         for directory in Kind::Info.directories() {
             match fs::read_dir(&directory) {
                 Ok(entries) => {
-                    for entry in entries.flatten() {
-                        if let Some(message) = MessageNumber::parse(entry.file_name().as_encoded_bytes()) {
-                            self.load(message, now, log);
+                    for entry in entries {
+                        match entry.map(|entry| MessageNumber::parse(entry.file_name().as_encoded_bytes())) {
+                            Ok(Some(message)) => self.load(message, now, log),
+                            Ok(None) => {}
+                            Err(_) => self.cannot_list(&directory, log),
                         }
                     }
                 }
@@ -332,6 +340,13 @@ impl Manager {
         }
         Ok(())
     }
+}
+
+/// The kernel has no memory for us: a moment later it may, and until then nothing is ready.
+fn pause(log: &mut Log) -> Vec<bool> {
+    log.warning("trouble in select");
+    std::thread::sleep(Duration::from_secs(1));
+    Vec::new()
 }
 
 /// When a message from disk is due, on the steady clock: at the mtime of its channel file, but never later

@@ -42,7 +42,7 @@ use std::os::fd::OwnedFd;
 use unix::failure::Failure;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal, Signals};
-use unix::{descriptor, lock, process};
+use unix::{descriptor, limits, lock, process};
 
 /// The program's entry.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
@@ -97,6 +97,8 @@ fn start(helpers: Descriptors) -> Result<Started, String> {
     let signals = Signals::catch(&[Signal::SIGTERM, Signal::SIGALRM, Signal::SIGHUP])
         .map_err(|_| "unable to catch signals")?;
     process::set_umask(0o077);
+    // A batch of new mail has several files a message open; with fewer descriptors it only takes longer.
+    let _ = limits::raise_open_files();
     let mutex = lock_queue()?;
     let no_fire = |_| "hath the daemon spawn no fire?";
     let local = Spawner::connect(helpers.local.0, helpers.local.1).map_err(no_fire)?;

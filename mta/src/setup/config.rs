@@ -111,12 +111,20 @@ fn make_maildir(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Adds text to a file that may not exist yet; for messages of a try-out.
+/// Makes a file unless something has its name. It appears whole or not at all.
 pub(super) fn write_new(path: &Path, text: &[u8], mode: u32) -> Result<(), Failure> {
-    match file::create_new(path, mode) {
-        Ok(mut created) => created.write_all(text).map_err(|error| trouble("write", path, &error)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(trouble("create", path, &error)),
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".new");
+    let aside = Path::new(&aside);
+    // What an interrupted attempt left.
+    let _ = fs::remove_file(aside);
+    let linked = file::create_new(aside, mode)
+        .and_then(|mut created| created.write_all(text).and_then(|()| created.sync_all()))
+        .and_then(|()| fs::hard_link(aside, path));
+    let _ = fs::remove_file(aside);
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(trouble("write", path, &error)),
+        _ => Ok(()),
     }
 }
 

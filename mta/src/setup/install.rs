@@ -9,11 +9,12 @@ use super::home::Home;
 use super::{Attributes, say, services, trouble};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+use unix::directory::Directory;
 use unix::failure::{self, Failure};
+use unix::file;
 use unix::program::Exit;
-use unix::{fifo, file};
 
 /// Installs everything, services included, and says so.
 pub fn install(path: &Path) -> Result<Exit, Failure> {
@@ -43,24 +44,39 @@ fn put(entry: &Entry, home: &Home) -> Result<(), Failure> {
     let path = home.path().join(&entry.path);
     let attributes = Attributes::of(entry, home)?;
     let done = match &entry.what {
-        What::Directory => put_directory(&path, &attributes),
         What::Program(name) => put_program(name, &path, &attributes),
-        What::File { size } => put_file(&path, *size, &attributes),
-        What::Fifo => put_fifo(&path, &attributes),
+        _ => put_queue_entry(entry, home, &attributes),
     };
     done.map_err(|error| trouble("install", &path, &error))
 }
 
-fn put_directory(path: &Path, attributes: &Attributes) -> io::Result<()> {
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+/// Makes a directory, file or FIFO if it is not there, and gives it to its owner if it is what it should be.
+///
+/// The owner of a directory on the way could put a link in its place, or one in the place of the entry.
+/// Neither is followed; and what is a second name of something else is not touched.
+fn put_queue_entry(entry: &Entry, home: &Home, attributes: &Attributes) -> io::Result<()> {
+    let top = Directory::open(home.path())?;
+    let (Some(parent), Some(name)) = (entry.path.parent(), entry.path.file_name().map(Path::new)) else {
+        return give(&File::open(home.path())?, attributes);
+    };
+    let parent = top.descend(parent)?;
+    match entry.what {
+        What::Directory | What::Program(_) => parent.make_directory(name)?,
+        What::Fifo => parent.make_fifo(name)?,
+        What::File { size } => {
+            if let Some(mut created) = parent.create_new(name)? {
+                created.write_all(&vec![0; size])?;
+            }
+        }
     }
-    let directory = file::open_read_no_follow(path)?;
-    if !directory.metadata()?.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
-    give(&directory, attributes)
+    let made = parent.open_file(name)?;
+    let metadata = made.metadata()?;
+    let is_right = match entry.what {
+        What::Directory | What::Program(_) => metadata.is_dir(),
+        What::Fifo => metadata.file_type().is_fifo() && metadata.nlink() == 1,
+        What::File { .. } => metadata.is_file() && metadata.nlink() == 1,
+    };
+    if is_right { give(&made, attributes) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// A program is put beside its place and renamed into it: the old one goes on running, and no moment has none.
@@ -89,27 +105,6 @@ fn put_program(name: &str, path: &Path, attributes: &Attributes) -> io::Result<(
 fn own_directory() -> io::Result<std::path::PathBuf> {
     let program = fs::read_link("/proc/self/exe")?;
     program.parent().map(Path::to_path_buf).ok_or_else(|| io::ErrorKind::NotFound.into())
-}
-
-fn put_file(path: &Path, size: usize, attributes: &Attributes) -> io::Result<()> {
-    match file::create_new(path, 0o600) {
-        Ok(mut created) => created.write_all(&vec![0; size])?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
-    }
-    let existing = file::open_read_no_follow(path)?;
-    let metadata = existing.metadata()?;
-    if !metadata.is_file() || metadata.nlink() != 1 {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    give(&existing, attributes)
-}
-
-fn put_fifo(path: &Path, attributes: &Attributes) -> io::Result<()> {
-    if fs::symlink_metadata(path).is_err() {
-        fifo::make(path)?;
-    }
-    give(&fifo::open_reader(path)?, attributes)
 }
 
 /// Owner before mode: changing the owner takes the setuid bit away.

@@ -90,8 +90,6 @@ pub fn install(home: &Home, choices: &Choices) -> Result<(), Failure> {
     for template in TEMPLATES {
         let path = home.path().join(template.path);
         write_new(&path, fill_in(template, home, choices).as_bytes(), template.mode)?;
-        let mode = fs::Permissions::from_mode(template.mode);
-        fs::set_permissions(&path, mode).map_err(|error| trouble("set the mode of", &path, &error))?;
     }
     compile_rules(home)
 }

@@ -109,7 +109,11 @@ impl<A: Agent> Engine<'_, A> {
         if self.input_open {
             waiting.push((input.as_fd(), Interest::Read));
         }
-        let ready = poll::wait(&waiting, None).unwrap_or_default();
+        let ready = poll::wait(&waiting, None).unwrap_or_else(|_| {
+            // No memory for the moment; waiting for it must not take all of the processor.
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            Vec::new()
+        });
         let is_ready = |at: usize| ready.get(at).copied().unwrap_or(false);
         let slots = open
             .iter()
