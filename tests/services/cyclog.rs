@@ -55,6 +55,25 @@ fn numbered_lines(numbers: std::ops::RangeInclusive<usize>) -> Vec<u8> {
 }
 
 #[test]
+fn starts_without_input_leave_one_empty_file_and_push_no_full_one_out() {
+    let scratch = scratch();
+    let run = |input: &str| {
+        let outcome = Call::ours("cyclog").args(["-n", "2"]).arg(scratch.path()).input(input).run();
+        assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
+    };
+    run("kept\n");
+    for _ in 0..5 {
+        run("");
+    }
+    let mut sizes: Vec<u64> = std::fs::read_dir(scratch.path())
+        .expect("the log directory")
+        .map(|entry| entry.expect("a file").metadata().expect("its size").len())
+        .collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [0, 5]);
+}
+
+#[test]
 fn of_200_megabytes_the_newest_lines_stay_in_few_files_of_bounded_size() {
     const VOLUME: usize = 200_000_000;
     const SIZE: u64 = 4_000_000;

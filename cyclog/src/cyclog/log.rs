@@ -133,8 +133,11 @@ impl Log {
 
     /// Makes room for one more file and creates it. A name that is taken is not tried again.
     fn create(&mut self, patience: &mut Patience<'_>) -> Result<Current, Trouble> {
-        let names = names::list(Path::new("."))
+        let mut names = names::list(Path::new("."))
             .map_err(|error| Trouble::new("unable to read directory", "", error))?;
+        if !self.is_started {
+            remove_empty_newest(&mut names, patience);
+        }
         let newest = names.iter().filter_map(|name| LogName::decode(name)).max();
         let Limits { extent, keep, period } = self.limits;
         for name in keep.surplus(rotation::logs(names), extent.size, names::size) {
@@ -194,6 +197,22 @@ impl Current {
 }
 
 /// A file that cannot be removed stays and is not in the way of the next one.
+/// Takes away the newest file if nothing was ever written to it. A logger that is started again and again with no
+/// input leaves one empty file, and not one empty file each time in the place of a full one.
+fn remove_empty_newest(names: &mut Vec<Vec<u8>>, patience: &mut Patience<'_>) {
+    let newest = names.iter().enumerate().max_by_key(|(_, name)| LogName::decode(name)).map(|(at, _)| at);
+    let Some(newest) = newest.and_then(|at| names.get(at)).filter(|name| LogName::decode(name).is_some())
+    else {
+        return;
+    };
+    let metadata = fs::symlink_metadata(Path::new(OsStr::from_bytes(newest)));
+    if metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
+        let newest = newest.clone();
+        names.retain(|name| *name != newest);
+        remove(newest, patience);
+    }
+}
+
 fn remove(name: Vec<u8>, patience: &mut Patience<'_>) {
     match fs::remove_file(Path::new(OsStr::from_bytes(&name))) {
         Err(error) if !is_absent(&error) => {

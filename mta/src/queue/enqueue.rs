@@ -155,12 +155,14 @@ impl Draft {
         let mess_directory = Kind::Mess.path(self.number);
         let mess_directory = mess_directory.parent().unwrap_or(Path::new("."));
         let directory = File::open(mess_directory).map_err(|_| EnqueueError::Write)?;
+        // Opened while nothing is promised: there may be no descriptor for it.
+        let todo = File::open(Kind::Todo.directory()).map_err(|_| EnqueueError::LinkToTodo)?;
         sync_together(&[&self.mess, intd, &directory]).map_err(|_| EnqueueError::Write)?;
         fs::hard_link(Kind::Intd.path(self.number), Kind::Todo.path(self.number)).map_err(|error| {
             self.stays = is_taken(&error);
             EnqueueError::LinkToTodo
         })?;
-        if file::sync_directory(Path::new(Kind::Todo.directory())).is_err() {
+        if todo.sync_all().is_err() {
             // The caller will keep the message, so ours must not be delivered, unless qmail-send has it
             // already; then there are two, which is better than none. It may be reading it: nothing else goes.
             let _ = fs::remove_file(Kind::Todo.path(self.number));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Children that run, and how many may. (A later step: the same for each address and network.)
+/// Children that run, and how many may.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slots {
     used: u64,
