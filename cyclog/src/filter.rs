@@ -73,6 +73,12 @@ pub fn pass(
     Ok(())
 }
 
+/// The first line of the text, with its newline if it has come, and what follows it.
+pub fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
+    let length = memchr::memchr(b'\n', text).map_or(text.len(), |at| at.saturating_add(1));
+    text.split_at_checked(length).unwrap_or((text, b""))
+}
+
 /// Reads what standard input has, waiting until it has something; 0 is the end.
 pub fn read_some(buffer: &mut [u8]) -> io::Result<usize> {
     let mut input = descriptor::input();

@@ -30,11 +30,9 @@ impl<Clock: FnMut() -> Stamp> Filter for Stamper<Clock> {
                 output.extend_from_slice(&label::encode((self.clock)()));
                 output.push(b' ');
             }
-            let newline = memchr::memchr(b'\n', rest);
-            let length = newline.map_or(rest.len(), |at| at.saturating_add(1));
-            let (line, after) = rest.split_at_checked(length).unwrap_or((rest, b""));
+            let (line, after) = filter::split_line(rest);
             output.extend_from_slice(line);
-            self.at_line_start = newline.is_some();
+            self.at_line_start = line.ends_with(b"\n");
             rest = after;
         }
     }

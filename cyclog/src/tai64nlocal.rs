@@ -75,11 +75,9 @@ impl<Calendar: FnMut(i64) -> Option<LocalTime>> Filter for Converter<Calendar> {
                     rest = after;
                 }
             }
-            let newline = memchr::memchr(b'\n', rest);
-            let length = newline.map_or(rest.len(), |at| at.saturating_add(1));
-            let (line, after) = rest.split_at_checked(length).unwrap_or((rest, b""));
+            let (line, after) = filter::split_line(rest);
             output.extend_from_slice(line);
-            self.at_line_start = newline.is_some();
+            self.at_line_start = line.ends_with(b"\n");
             rest = after;
         }
     }

@@ -1,6 +1,6 @@
 //! A stamp before each line, whatever pieces the lines come in.
 
-use crate::filter::Filter;
+use crate::filter::{self, Filter};
 use std::io::Write;
 use unix::stamp::Stamp;
 
@@ -43,11 +43,9 @@ impl<Clock: FnMut() -> Stamp> Filter for Stamper<Clock> {
             if self.at_line_start {
                 self.stamp(output);
             }
-            let newline = memchr::memchr(b'\n', rest);
-            let length = newline.map_or(rest.len(), |at| at.saturating_add(1));
-            let (line, after) = rest.split_at_checked(length).unwrap_or((rest, b""));
+            let (line, after) = filter::split_line(rest);
             output.extend_from_slice(line);
-            self.at_line_start = newline.is_some();
+            self.at_line_start = line.ends_with(b"\n");
             rest = after;
         }
     }
