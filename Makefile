@@ -2,6 +2,7 @@
 # make run        a complete instance in ./run without root, and a first message through it (Ctrl-C stops it)
 #                 SMTP_PORT=2525 another port · ONCE=1 stop when the message has arrived
 # make test       install what the tests need where that is possible, build, and run all tests
+# make bench      times and memory beside other programs; BENCH="tcprules loggers" only those
 # make check      format, lints and documentation, with warnings as errors
 # make install    as root: accounts, programs, queue and services in QMAIL=/var/qmail
 
@@ -9,10 +10,11 @@ CARGO = cargo
 QMAIL = /var/qmail
 SMTP_PORT = 2525
 ONCE =
+BENCH =
 
 RELEASE = target/release
 
-.PHONY: all build run test check install clean
+.PHONY: all build run test bench check install clean
 
 all: build
 
@@ -26,6 +28,10 @@ test:
 	tests/install-needed
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace
+
+bench: build
+	tests/install-needed bench
+	$(CARGO) bench --locked -p tests --bench bench -- $(BENCH)
 
 check:
 	$(CARGO) fmt --all --check
