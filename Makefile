@@ -3,6 +3,7 @@
 #                 SMTP_PORT=2525 another port · ONCE=1 stop when the message has arrived
 # make test       install what the tests need where that is possible, build, and run all tests
 # make bench      times and memory beside other programs; BENCH="tcprules loggers" only those
+# make fuzz       every parser with bytes that look for trouble, 60 seconds each; FUZZ_SECONDS=600 longer, FUZZ="dns_reply" one
 # make check      format, lints and documentation, with warnings as errors
 # make install    as root: accounts, programs, queue and services in QMAIL=/var/qmail
 
@@ -11,10 +12,12 @@ QMAIL = /var/qmail
 SMTP_PORT = 2525
 ONCE =
 BENCH =
+FUZZ =
+FUZZ_SECONDS = 60
 
 RELEASE = target/release
 
-.PHONY: all build run test bench check install clean
+.PHONY: all build run test bench fuzz check install clean
 
 all: build
 
@@ -32,6 +35,9 @@ test:
 bench: build
 	tests/install-needed bench
 	$(CARGO) bench --locked -p tests --bench bench -- $(BENCH)
+
+fuzz:
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 
 check:
 	$(CARGO) fmt --all --check

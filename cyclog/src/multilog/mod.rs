@@ -20,9 +20,9 @@
 
 mod directory;
 mod lines;
-mod pattern;
+pub mod pattern;
 mod rotation;
-mod script;
+pub mod script;
 mod status;
 
 use crate::backlog::Backlog;

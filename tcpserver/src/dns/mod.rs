@@ -18,7 +18,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverOpts}
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer};
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::{DnsRequestOptions, Query, ResponseCode};
+use hickory_resolver::proto::op::{DnsRequestOptions, Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use std::net::{IpAddr, SocketAddr};
@@ -236,11 +236,7 @@ async fn query(
     options.use_edns = true;
     let response = server.lookup(Query::query(name.clone(), kind), options).first_answer().await;
     match response {
-        Ok(message) => match message.response_code {
-            ResponseCode::NXDomain => Ok(answer::last_word(&message.answers, name, kind)),
-            ResponseCode::NoError => answer::read(&message.answers, name, kind),
-            code => Err(temporary(format!("the DNS server answered: {code}"))),
-        },
+        Ok(message) => meaning(&message, name, kind),
         Err(NetError::Dns(DnsError::NoRecordsFound(_))) => Ok(Step::Absent),
         Err(NetError::Dns(DnsError::ResponseCode(code))) => {
             Err(temporary(format!("the DNS server answered: {code}")))
@@ -248,6 +244,26 @@ async fn query(
         Err(NetError::Timeout) => Err(temporary(TIMED_OUT)),
         Err(NetError::Io(error)) => Err(temporary(failure::describe(&error))),
         Err(other) => Err(temporary(other.to_string())),
+    }
+}
+
+/// What a reply means for the name that was asked for.
+fn meaning(reply: &Message, name: &Name, kind: RecordType) -> Result<Step, Trouble> {
+    match reply.response_code {
+        ResponseCode::NXDomain => Ok(answer::last_word(&reply.answers, name, kind)),
+        ResponseCode::NoError => answer::read(&reply.answers, name, kind),
+        code => Err(temporary(format!("the DNS server answered: {code}"))),
+    }
+}
+
+/// The IPv4 addresses that a reply gives for a name, the reply being the bytes of one datagram (RFC 1035 §4).
+///
+/// This is what a lookup does with what it receives, for those who have bytes and no server.
+pub fn addresses_in_reply(reply: &[u8], name: &[u8]) -> Result<Vec<IpAddr>, Trouble> {
+    let reply = Message::from_vec(reply).map_err(|error| temporary(error.to_string()))?;
+    match meaning(&reply, &name::parse(name)?, RecordType::A)? {
+        Step::Found(records) => Ok(addresses_in(records)),
+        Step::Absent | Step::Alias(_) => Err(Trouble::Absent),
     }
 }
 
