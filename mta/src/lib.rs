@@ -21,5 +21,6 @@ pub mod deliver;
 
 pub mod control;
 pub mod message;
+pub mod server;
 pub mod setup;
 pub mod users;

@@ -1,4 +1,6 @@
 //! Network or user → queue.
 
+pub mod hops;
 pub mod inject;
+pub mod netstring;
 pub mod smtpd;
