@@ -28,3 +28,8 @@ pub fn send_without_waiting(descriptor: impl AsFd, bytes: &[u8]) -> io::Result<u
 pub fn is_none(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOTSOCK)
 }
+
+/// Whether a socket could not be had at all, whatever the other side would have said.
+pub fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+}

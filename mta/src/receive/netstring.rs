@@ -115,6 +115,14 @@ impl Reader {
         }
     }
 
+    /// Whether the netstring that is being read can still be complete within so many bytes.
+    pub fn fits(&self, left: u64) -> bool {
+        match &self.state {
+            State::Length(length) => length.is_untouched() || left > 1,
+            State::Contents(contents) => *contents < left,
+        }
+    }
+
     /// Whether the reader stands between two netstrings.
     pub fn is_between(&self) -> bool {
         matches!(&self.state, State::Length(length) if length.is_untouched())
