@@ -90,17 +90,17 @@ impl Transaction {
     }
 
     fn sender(self, address: Address) -> Transaction {
-        let Transaction::Message { mut submission, hops } = self else { return self };
+        let Transaction::Message { submission, hops } = self else { return self };
         let fault = match &address {
             _ if hops.is_looping() => Some(QuickReply::Like(Reply::TooManyHops)),
             Err(_) => Some(QuickReply::UnacceptableAddress),
             Ok(_) => None,
         };
-        if fault.is_some() {
-            submission.abandon();
-        }
         let qp = submission.pid().as_raw();
-        let envelope = submission.envelope(&address.unwrap_or_default());
+        let mut envelope = submission.envelope(&address.unwrap_or_default());
+        if fault.is_some() {
+            envelope.abandon();
+        }
         Transaction::Envelope { envelope, qp, fault }
     }
 

@@ -86,7 +86,7 @@ impl Transaction {
     /// The message is over, and its sender is known.
     #[must_use]
     pub fn sender(self, address: Address) -> Transaction {
-        let Transaction::Message { mut submission, hops, is_too_large, .. } = self else { return self };
+        let Transaction::Message { submission, hops, is_too_large, .. } = self else { return self };
         let fault = if hops.is_looping() {
             Some(QuickReply::Like(Reply::TooManyHops))
         } else if is_too_large {
@@ -96,11 +96,11 @@ impl Transaction {
         } else {
             None
         };
-        if fault.is_some() {
-            submission.abandon();
-        }
         let qp = submission.pid().as_raw();
-        let envelope = submission.envelope(&address.unwrap_or_default());
+        let mut envelope = submission.envelope(&address.unwrap_or_default());
+        if fault.is_some() {
+            envelope.abandon();
+        }
         Transaction::Envelope { envelope, qp, fault, verdicts: Vec::new(), accepted: 0 }
     }
 
