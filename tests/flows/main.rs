@@ -11,3 +11,4 @@ mod queue;
 mod queue_states;
 mod quick_protocols;
 mod remote;
+mod service_templates;

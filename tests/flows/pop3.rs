@@ -236,13 +236,9 @@ fn getmail_fetches_and_deletes() {
         pop.rc("getmailrc", &text)
     };
     for (delete, left) in [(false, 4), (false, 4), (true, 0)] {
-        let outcome = pop
-            .call(&getmail)
-            .arg("--getmaildir")
-            .arg(pop.reader.path())
-            .arg("--rcfile")
-            .arg(rc(delete))
-            .run();
+        let rc = rc(delete);
+        let outcome =
+            pop.call(&getmail).arg("--getmaildir").arg(pop.reader.path()).arg("--rcfile").arg(rc).run();
         assert_eq!(outcome.code, 0, "{}{}", outcome.out_text(), outcome.err_text());
         assert_eq!(
             (trimmed(pop.fetched("mail")), pop.left()),

@@ -45,3 +45,22 @@ impl From<Failure> for End {
         End::Trouble(failure)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(end: End) -> u8 {
+        end.into_exit().unwrap_or_else(|failure| failure.exit()).0
+    }
+
+    #[test]
+    fn each_end_has_the_documented_status() {
+        assert_eq!(status(Lost::Gone.into()), 0);
+        assert_eq!(status(Lost::Silent.into()), 111);
+        assert_eq!(status(Lost::SessionTooLong.into()), 111);
+        assert_eq!(status(Malformed::Violation.into()), 100);
+        assert_eq!(status(Malformed::TooLarge.into()), 111);
+        assert_eq!(status(Failure::temporary("no process").into()), 111);
+    }
+}

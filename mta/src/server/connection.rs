@@ -247,6 +247,16 @@ impl Pace {
 mod tests {
     use super::*;
 
+    /// P4: whatever a client sends, it is not listened to for longer.
+    #[test]
+    fn p4_a_session_whose_time_is_over_hears_nothing_more() {
+        let timeouts = Timeouts::from_seconds(300, 1200).with_session(Duration::ZERO);
+        let mut connection = Connection::new(timeouts);
+        assert_eq!(connection.bytes(connection.command_deadline()), Err(Lost::SessionTooLong));
+        assert_eq!(connection.bytes(connection.session_end()), Err(Lost::SessionTooLong));
+        assert_eq!(connection.message_bytes(&mut connection.pace()), Err(Lost::SessionTooLong));
+    }
+
     /// P4: bytes buy time, and one pause is never longer than the time-out for it.
     #[test]
     fn p4_a_message_has_to_come_at_fifty_bytes_a_second_in_the_long_run() {
