@@ -83,7 +83,7 @@ mod tests {
             assert_eq!(spool.length(), expected.len() as u64);
             assert!(spool.memory.capacity() <= 3 * IN_MEMORY);
             let mut found = Vec::new();
-            spool.for_each(&mut |bytes| Ok(found.extend_from_slice(bytes))).unwrap();
+            spool.for_each(&mut |bytes| found.write_all(bytes)).unwrap();
             assert!(found == expected);
         }
     }
