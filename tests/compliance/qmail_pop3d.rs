@@ -245,6 +245,24 @@ fn a_message_that_vanished_is_an_error_of_its_own_and_quit_says_what_it_could_no
     assert_eq!(mailbox.files(), ["cur/2000.2.h:2,"]);
 }
 
+/// The end of one session moves messages that another one is about to show.
+#[test]
+fn two_sessions_at_a_time_do_not_lose_each_others_messages() {
+    let mailbox = mailbox(&THREE);
+    let mut dialogue = Dialogue::start(&mailbox);
+    assert!(mailbox.session("DELE 1\r\nQUIT\r\n").ends_with("+OK \r\n"));
+    assert_eq!(mailbox.files(), ["cur/1000.1.h:2,", "cur/2000.2.h:2,"]);
+    assert_eq!(dialogue.say("RETR 1"), "-ERR unable to open that message");
+    assert_eq!(dialogue.say("TOP 2 0"), "+OK ");
+    assert_eq!(
+        [dialogue.line(), dialogue.line(), dialogue.line(), dialogue.line()],
+        ["Subject: one", "", "", "."]
+    );
+    assert_eq!(dialogue.say("DELE 2"), "+OK ");
+    assert_eq!(dialogue.say("QUIT"), "+OK ");
+    assert_eq!(mailbox.files(), ["cur/2000.2.h:2,"]);
+}
+
 /// Two files of one name, as a copy of a maildir may have: none takes the other's place.
 #[test]
 fn moving_to_cur_replaces_no_message() {

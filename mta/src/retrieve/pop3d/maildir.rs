@@ -70,22 +70,35 @@ pub fn scan(now: i64) -> io::Result<Vec<Message>> {
 /// # Errors
 /// It is not there any more, or it cannot be read, or what has its name now is no regular file.
 pub fn open(message: &Message) -> io::Result<File> {
-    let file = file::open_read_no_follow(&path(message))?;
+    let file = wherever_it_is(message, file::open_read_no_follow)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// Deletes a message.
 pub fn delete(message: &Message) -> io::Result<()> {
-    fs::remove_file(path(message))
+    wherever_it_is(message, |path| fs::remove_file(path))
+}
+
+/// Does something with a message that another session may have marked as seen since ours began.
+fn wherever_it_is<T>(message: &Message, act: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
+    match act(&path(message)) {
+        Err(error) if failure::is_absent(&error) && message.place == Place::New => act(&seen_path(message)),
+        result => result,
+    }
 }
 
 /// Moves a message from `new` to `cur`, as seen by a reader that keeps no flags. A file that is there under
 /// that name stays, and then so does the message.
 pub fn mark_as_seen(message: &Message) {
     if message.place == Place::New {
-        let name = [message.name.as_slice(), b":2,"].concat();
-        let _ = file::rename_to_new(&path(message), &directory(Place::Cur).join(OsStr::from_bytes(&name)));
+        let _ = file::rename_to_new(&path(message), &seen_path(message));
     }
+}
+
+/// The name in `cur` of a message that was in `new`.
+fn seen_path(message: &Message) -> PathBuf {
+    let name = [message.name.as_slice(), b":2,"].concat();
+    directory(Place::Cur).join(OsStr::from_bytes(&name))
 }
 
 fn directory(place: Place) -> &'static Path {
