@@ -183,12 +183,15 @@ fn each_program_says_how_it_is_called() {
         ("condredirect", &["a@b"][..], "condredirect newaddress program [ arg ... ]"),
         ("bouncesaying", &[], "bouncesaying error [ program [ arg ... ] ]"),
         ("except", &[], "except program [ arg ... ]"),
-        ("preline", &[], "preline cmd [ arg ... ]"),
+        ("preline", &[], "preline [ -frdFRD ] cmd [ arg ... ]"),
     ] {
         assert_eq!(said(&run(&home, name, words)), (100, format!("{name}: usage: {usage}\n")));
     }
     let outcome = run(&home, "preline", &["-x", "cat"]);
-    assert_eq!(outcome.err_text(), "preline: illegal option -- x\npreline: usage: preline cmd [ arg ... ]\n");
+    assert_eq!(
+        outcome.err_text(),
+        "preline: illegal option -- x\npreline: usage: preline [ -frdFRD ] cmd [ arg ... ]\n"
+    );
     let mut call = home.call("preline", "").arg("cat").env("UFLINE", "a").env("RPLINE", "b");
     call.command().env_remove("DTLINE");
     assert_eq!(call.run().code, 100);

@@ -23,6 +23,7 @@ pub use tcp_server::TcpServer;
 pub use user_home::{LocalDelivery, UserHome};
 pub use wait::{settles, wait_until};
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The path of one of our programs.
@@ -40,6 +41,27 @@ pub fn programs() -> PathBuf {
     // The test itself is target/PROFILE/deps/NAME.
     let test = std::env::current_exe().expect("the test's own path");
     test.ancestors().nth(2).expect("a test program lies in target/PROFILE/deps").to_path_buf()
+}
+
+/// The names of our programs, as the source tree has them. Scripts are in [`script_names`].
+pub fn program_names() -> BTreeSet<String> {
+    names_in(&["mta/src/bin", "supervise/src/bin", "tcpserver/src/bin", "cyclog/src/bin"])
+}
+
+/// The names of the scripts that are installed beside the programs.
+pub fn script_names() -> BTreeSet<String> {
+    names_in(&["supervise/scripts", "tcpserver/scripts"])
+}
+
+/// The names of the files in directories of the source tree, without `.rs`.
+fn names_in(directories: &[&str]) -> BTreeSet<String> {
+    let entries = directories.iter().flat_map(|name| {
+        let path = source_tree().join(name);
+        std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    });
+    let names = entries.map(|entry| entry.expect("a file of the source tree").file_name());
+    let names = names.map(|name| name.into_string().expect("an ASCII name"));
+    names.map(|name| name.trim_end_matches(".rs").to_owned()).collect()
 }
 
 /// The top of the source tree.

@@ -17,7 +17,7 @@ use unix::process::{self, Ended, Pid};
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 
-const USAGE: &str = "preline cmd [ arg ... ]";
+const USAGE: &str = "preline [ -frdFRD ] cmd [ arg ... ]";
 
 /// The program's entry.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
