@@ -1,0 +1,167 @@
+//! A host as the FAQ knows it, below a directory of the test's.
+
+use harness::{Installation, Running, scratch, settles, uid_of, wait_until};
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A real installation, with its accounts, and whoever types commands as root.
+///
+/// Nothing outside its directory is written. `/var/qmail`, `/var/run/…`, `/var/log/…`, `/etc/…` and `/usr/local/bin/…` in what
+/// is typed are the installation and directories beside it.
+pub struct Site {
+    /// Ends whatever runs in it, so it goes first.
+    installation: Installation,
+    scratch: tempfile::TempDir,
+}
+
+impl Site {
+    /// Makes it, or says why that is not possible.
+    pub fn new() -> Option<Site> {
+        let site = Site { installation: Installation::new()?, scratch: scratch() };
+        for name in ["run", "log", "etc"] {
+            let path = site.scratch.path().join(name);
+            fs::create_dir(&path).expect("a directory of the site");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+        }
+        Some(site)
+    }
+
+    /// The installation.
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// The numbers that tcpserver gets to run qmail-smtpd: the user qmaild, the group nofiles.
+    pub fn smtp_account(&self) -> (u32, u32) {
+        let group = unix::account::find_group("nofiles").expect("the groups").expect("the group nofiles");
+        (uid_of("qmaild"), group)
+    }
+
+    /// Where something is that the FAQ has at this path.
+    pub fn path(&self, path: &str) -> PathBuf {
+        PathBuf::from(self.placed(path))
+    }
+
+    /// The text with its paths put where they are.
+    pub fn placed(&self, text: &str) -> String {
+        let bin = self.installation.path("bin");
+        let beside = |name: &str| self.scratch.path().join(name).display().to_string();
+        let places = [
+            ("/var/qmail", self.installation.home()),
+            ("/usr/local/bin/", format!("{}/", bin.display())),
+            ("/var/run/", beside("run/")),
+            ("/var/log/", beside("log/")),
+            ("/etc/", beside("etc/")),
+        ];
+        // All at once: a path that was put in may hold another one.
+        let mut rest = text;
+        let mut placed = String::new();
+        while let Some((start, from, to)) = places
+            .iter()
+            .filter_map(|(from, to)| rest.find(from).map(|start| (start, *from, to)))
+            .min_by_key(|(start, _, _)| *start)
+        {
+            placed.push_str(&rest[..start]);
+            placed.push_str(to);
+            rest = &rest[start + from.len()..];
+        }
+        placed + rest
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::write(&path, self.placed(text)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    /// The bytes of a file; none if it is not there.
+    pub fn read(&self, path: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.path(path)).unwrap_or_default()).into_owned()
+    }
+
+    /// Writes a program.
+    pub fn write_program(&self, path: &str, text: &str) {
+        harness::put_program(&self.path(path), self.placed(text));
+    }
+
+    /// Root types this into a shell, which has to succeed; what it printed. What it leaves in the background runs on.
+    pub fn types(&self, text: &str) -> String {
+        let (code, output) = self.tries(text);
+        assert_eq!(code, 0, "{text}: {output}");
+        output
+    }
+
+    /// The same, with the exit status.
+    pub fn tries(&self, text: &str) -> (i32, String) {
+        let output = tempfile::NamedTempFile::new().expect("a file for the output");
+        let file = |file: &File| file.try_clone().expect("the file for the output");
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(self.placed(text)).env_clear().env("PATH", self.search_path()).current_dir("/");
+        shell.stdin(Stdio::null()).stdout(file(output.as_file())).stderr(file(output.as_file()));
+        let code = Running::start(&mut shell).wait();
+        let text = fs::read(output.path()).expect("the output");
+        (code, String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn search_path(&self) -> String {
+        format!("{}/bin:/usr/sbin:/usr/bin:/sbin:/bin", self.installation.home())
+    }
+
+    /// The process of that program, once there is one.
+    pub fn pid_of(&self, name: &str) -> i32 {
+        let find = || {
+            let processes = self.installation.processes();
+            processes.into_iter().find(|(_, program)| program == name).map(|(pid, _)| pid)
+        };
+        wait_until(&format!("{name} runs"), || find().is_some());
+        find().expect("the process that was found")
+    }
+
+    /// Waits until no such program runs.
+    pub fn wait_for_end_of(&self, name: &str) {
+        let runs = || self.installation.processes().iter().any(|(_, program)| program == name);
+        wait_until(&format!("{name} has ended"), || !runs());
+    }
+
+    /// Queues a message from `sender`, by qmail-inject.
+    pub fn sends(&self, sender: &str, recipient: &str, subject: &str) {
+        self.types(&format!(
+            "printf 'Subject: {subject}\\n\\nx\\n' | /var/qmail/bin/qmail-inject -f{sender} {recipient}"
+        ));
+    }
+
+    /// Waits until a file has this text.
+    pub fn wait_for_text(&self, path: &str, part: &str) {
+        let is_there = || self.read(path).contains(part);
+        assert!(settles(is_there), "no {part:?} in {path}: {}", self.read(path));
+    }
+
+    /// Whether any message is in the queue.
+    pub fn queue_is_empty(&self) -> bool {
+        let mess = self.installation.path("queue/mess");
+        let parts = fs::read_dir(mess).expect("the queue").flatten();
+        parts.flat_map(|part| fs::read_dir(part.path()).into_iter().flatten()).next().is_none()
+    }
+}
+
+/// All files in a log directory, the oldest first, and what they hold.
+pub fn log_files(directory: &Path) -> Vec<(PathBuf, String)> {
+    let entries = fs::read_dir(directory).expect("a log directory").flatten();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"@")))
+        .collect();
+    paths.sort();
+    // A file that rotation removes meanwhile holds nothing any more.
+    let read =
+        |path: PathBuf| fs::read(&path).ok().map(|text| (path, String::from_utf8_lossy(&text).into_owned()));
+    paths.into_iter().filter_map(read).collect()
+}
+
+/// Long enough that something which is not to happen would have happened.
+pub fn pause() {
+    std::thread::sleep(Duration::from_millis(300));
+}
