@@ -2,7 +2,7 @@
 //! who connects and for how long.
 
 use crate::site::Site;
-use harness::{HOST, free_port, messages, wait_until};
+use harness::{HOST, wait_until};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -19,11 +19,7 @@ fn connect(port: u16) -> TcpStream {
 
 /// Types the answer's line, with these options and our port.
 fn serves(site: &Site, options: &str) -> u16 {
-    let (port, (uid, gid)) = (free_port(), site.smtp_account());
-    site.types(&format!(
-        "tcpserver {options} -u {uid} -g {gid} 127.0.0.1 {port} /var/qmail/bin/qmail-smtpd >>/var/log/smtpd 2>&1 &"
-    ));
-    wait_until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let port = site.serves_smtp(options);
     wait_until("that connection is over", || running(site) == 0);
     port
 }
@@ -36,7 +32,7 @@ fn running(site: &Site) -> usize {
 #[test]
 fn mail_comes_in_and_each_process_is_qmailds() {
     let Some(site) = Site::new() else { return };
-    site.types("qmail-start ./Maildir/ >>/var/log/qmail 2>&1 &");
+    site.boots();
     let port = serves(&site, "-v");
     let mut stream = client(port);
     let who = site.installation().who_runs_what();
@@ -50,8 +46,8 @@ fn mail_comes_in_and_each_process_is_qmailds() {
     let mut replies = String::new();
     stream.read_to_string(&mut replies).expect("replies");
     assert!(replies.contains("\n250 ok ") && replies.ends_with(&format!("221 {HOST}\r\n")), "{replies}");
-    wait_until("it is delivered", || messages(&site.path("/var/qmail/alias/Maildir")).len() == 1);
-    let text = messages(&site.path("/var/qmail/alias/Maildir")).remove(0);
+    site.delivers_all();
+    let text = site.postmasters_mailbox();
     assert!(text.contains(" invoked from network); "), "{text}");
     // Who connected, and when it began and ended.
     for part in ["tcpserver: status: 1/40\n", " from 127.0.0.1\n", " status 0\n"] {

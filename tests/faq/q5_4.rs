@@ -3,8 +3,7 @@
 //! RELAYCLIENT is put behind each recipient.
 
 use crate::site::Site;
-use harness::{Call, free_port, wait_until};
-use std::net::TcpStream;
+use harness::{Call, wait_until};
 
 /// What a client at this address hears about a recipient elsewhere.
 fn reply_to_relaying(client: &str, port: u16) -> Option<String> {
@@ -28,12 +27,7 @@ fn clients_in_the_rules_of_tcpserver_may_relay() {
     site.write("/etc/tcp.smtp", "127.0.0.6:allow,RELAYCLIENT=\"\"\n127.0.1.:allow,RELAYCLIENT=\"\"\n");
     site.types("tcprules /etc/tcp.smtp.cdb /etc/tcp.smtp.tmp < /etc/tcp.smtp");
     assert!(!site.path("/etc/tcp.smtp.tmp").exists());
-    let port = free_port();
-    let (uid, gid) = site.smtp_account();
-    site.types(&format!(
-        "tcpserver -x /etc/tcp.smtp.cdb -u {uid} -g {gid} 127.0.0.1 {port} /var/qmail/bin/qmail-smtpd >/dev/null 2>&1 &"
-    ));
-    wait_until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let port = site.serves_smtp("-x /etc/tcp.smtp.cdb");
     for (client, expected) in [
         ("127.0.0.6", "<-  250 ok"),
         ("127.0.1.77", "<-  250 ok"),
@@ -43,7 +37,7 @@ fn clients_in_the_rules_of_tcpserver_may_relay() {
         assert_eq!(reply, expected, "{client}");
     }
     // Both messages are in the queue, and nothing else.
-    site.types("qmail-start ./Mailbox >/dev/null 2>&1 &");
+    site.boots();
     let waiting = || site.types("qmail-qread").matches("\tremote\tjoe@elsewhere.example\n").count();
     wait_until("two messages wait to be sent", || waiting() == 2);
 }

@@ -1,13 +1,7 @@
 //! 7.2: ALRM makes qmail-send try all remote messages now; under supervise `svc -a` sends it.
 
-use crate::site::Site;
-use harness::{Script, SmtpPeer, free_port, wait_until};
-
-/// A server that takes one message.
-fn next_host() -> SmtpPeer {
-    let replies = ["220 next.example", "250 next.example", "250 ok", "250 ok", "354 go", "250 ok", "221 bye"];
-    SmtpPeer::start("127.0.0.1", vec![Script::new(replies)]).expect("a server")
-}
+use crate::site::{Site, heard};
+use harness::{free_port, wait_until};
 
 /// A message waits because its host does not answer; the host comes back, and `run_the_queue` is typed.
 fn is_tried_at_once(boot: &str, run_the_queue: &str) {
@@ -17,13 +11,13 @@ fn is_tried_at_once(boot: &str, run_the_queue: &str) {
     site.types(boot);
     site.sends("s@src.example", "joe@dst.example", "waits");
     site.wait_for_text("/var/log/qmail", "deferral: ");
-    let host = next_host();
-    site.write("/var/qmail/control/smtproutes", &format!("dst.example:[127.0.0.1]:{}\n", host.port()));
+    site.write("/var/qmail/control/smtproutes", "");
+    let host = site.routes("dst.example", 1);
     site.types(&run_the_queue.replace("PID", &site.pid_of("qmail-send").to_string()));
     // By itself it would wait for more than six minutes.
     wait_until("the message is sent", || site.queue_is_empty());
     assert!(site.read("/var/log/qmail").contains(": success: 127.0.0.1_accepted_message."));
-    assert!(String::from_utf8_lossy(&host.heard()).contains("\r\nSubject: waits\r\n"));
+    assert!(heard(&host).contains("\r\nSubject: waits\r\n"));
 }
 
 #[test]

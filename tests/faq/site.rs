@@ -1,7 +1,11 @@
 //! A host as the FAQ knows it, below a directory of the test's.
 
-use harness::{Installation, Running, scratch, settles, uid_of, wait_until};
+use harness::{
+    Installation, OrdinaryUser, Running, Script, SmtpPeer, free_port, scratch, settles, skipped, uid_of,
+    wait_until,
+};
 use std::fs::{self, File};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -126,10 +130,82 @@ impl Site {
         wait_until(&format!("{name} has ended"), || !runs());
     }
 
+    /// Starts qmail as at boot, with its log in a file, and waits until it is ready.
+    pub fn boots(&self) {
+        self.boots_by("qmail-start ./Mailbox >>/var/log/qmail 2>&1 &");
+    }
+
+    /// The same for packages of Debian, which know one home alone, `/var/lib/qmail`. Whether that is possible here; if not,
+    /// it is said aloud.
+    pub fn boots_with_debians_home(&self) -> bool {
+        if self.tries(&with_debians_home("true")).0 != 0 {
+            skipped("no mount namespace of our own");
+            return false;
+        }
+        let start = with_debians_home("exec qmail-start ./Mailbox");
+        self.boots_by(&format!("{start} >>/var/log/qmail 2>&1 &"));
+        true
+    }
+
+    /// Types a command that knows `/var/lib/qmail` and `/etc`.
+    pub fn types_with_debians_home(&self, command: &str) {
+        self.types(&with_debians_home(&format!("mount --bind /etc/ /etc && {command}")));
+    }
+
+    fn boots_by(&self, text: &str) {
+        let starts = || self.read(LOG).matches("status: local 0/").count();
+        let before = starts();
+        self.types(text);
+        wait_until("qmail-send is ready", || starts() > before);
+    }
+
+    /// Gives qmail-send a HUP.
+    pub fn gives_a_hup(&self) {
+        self.types(&format!("kill -HUP {}", self.pid_of("qmail-send")));
+    }
+
+    /// Runs qmail-smtpd under tcpserver on a port of its own, with these options.
+    pub fn serves_smtp(&self, options: &str) -> u16 {
+        let port = free_port();
+        let (uid, gid) = self.smtp_account();
+        self.types(&format!(
+            "tcpserver {options} -u {uid} -g {gid} 127.0.0.1 {port} /var/qmail/bin/qmail-smtpd >>/var/log/smtpd 2>&1 &"
+        ));
+        wait_until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        port
+    }
+
+    /// Mail for a domain, or for all others if that is empty, goes to a server that takes so many messages.
+    pub fn routes(&self, domain: &str, messages: usize) -> SmtpPeer {
+        let replies =
+            ["220 next.example", "250 next.example", "250 ok", "250 ok", "354 go", "250 ok", "221 bye"];
+        let scripts = vec![Script::new(replies); messages];
+        let peer = SmtpPeer::start("127.0.0.1", scripts).expect("a server");
+        let route = format!("{domain}:[127.0.0.1]:{}\n", peer.port());
+        let routes = self.read("/var/qmail/control/smtproutes");
+        self.write("/var/qmail/control/smtproutes", &(routes + &route));
+        peer
+    }
+
+    /// An account of the system, with its home beside the installation. No two tests may have the same name.
+    pub fn user(&self, name: &str) -> OrdinaryUser {
+        OrdinaryUser::new(name, self.scratch.path())
+    }
+
+    /// Waits until nothing is in the queue.
+    pub fn delivers_all(&self) {
+        assert!(settles(|| self.queue_is_empty()), "{}", self.read(LOG));
+    }
+
+    /// What the postmaster has got: all that is delivered to the alias user without other instructions.
+    pub fn postmasters_mailbox(&self) -> String {
+        self.read("/var/qmail/alias/Mailbox")
+    }
+
     /// Queues a message from `sender`, by qmail-inject.
     pub fn sends(&self, sender: &str, recipient: &str, subject: &str) {
         self.types(&format!(
-            "printf 'Subject: {subject}\\n\\nx\\n' | /var/qmail/bin/qmail-inject -f{sender} {recipient}"
+            "printf 'Subject: {subject}\\n\\nx\\n' | /var/qmail/bin/qmail-inject -f '{sender}' {recipient}"
         ));
     }
 
@@ -146,6 +222,20 @@ impl Site {
         parts.flat_map(|part| fs::read_dir(part.path()).into_iter().flatten()).next().is_none()
     }
 }
+
+/// A command that sees the installation as `/var/lib/qmail`, as nobody else does.
+fn with_debians_home(command: &str) -> String {
+    let home = "mount -t tmpfs none /var/lib && ln -s /var/qmail /var/lib/qmail";
+    format!("unshare -m sh -c '{home} && {command}'")
+}
+
+/// What a next host heard: the session, as text.
+pub fn heard(peer: &SmtpPeer) -> String {
+    String::from_utf8_lossy(&peer.heard()).into_owned()
+}
+
+/// Where [`boots`](Site::boots) logs to.
+const LOG: &str = "/var/log/qmail";
 
 /// All files in a log directory, the oldest first, and what they hold.
 pub fn log_files(directory: &Path) -> Vec<(PathBuf, String)> {
