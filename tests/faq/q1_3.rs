@@ -14,6 +14,6 @@ fn messages_to_lists_in_the_file_get_the_field() {
         text.lines().find_map(|line| line.strip_prefix("Mail-Followup-To: ")).map(str::to_owned)
     };
     assert_eq!(field("To: sos@heaven.af.mil").as_deref(), Some("sos@heaven.af.mil"));
-    assert_eq!(field("To: fred@dst.example\nCc: SOS@heaven.af.mil").is_some(), true);
+    assert!(field("To: fred@dst.example\nCc: SOS@heaven.af.mil").is_some());
     assert_eq!(field("To: fred@dst.example"), None);
 }

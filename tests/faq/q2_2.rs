@@ -1,7 +1,7 @@
 //! 2.2: a null client: one route for all domains, and no local delivery. All mail goes to one host.
 
 use crate::site::{Site, heard};
-use harness::{HOST, free_port};
+use harness::HOST;
 
 #[test]
 fn all_mail_goes_to_one_host() {
@@ -13,13 +13,11 @@ fn all_mail_goes_to_one_host() {
     assert!(site.types("qmail-showctl").contains("SMTP route: :bigbang.af.mil\n"));
     // The same with a host that the test has.
     site.write("/var/qmail/control/smtproutes", "");
-    let bigbang = site.routes("", 3);
+    let bigbang = site.routes("", 2);
     site.types(&format!("sed -i /^{HOST}$/d /var/qmail/control/locals"));
     site.boots();
-    let recipients =
-        ["fred@far.example".to_owned(), format!("joe@{HOST}"), format!("x@[127.0.0.1]:{}", free_port())];
-    for recipient in recipients.iter().take(2) {
-        site.sends("s@src.example", recipient, "out");
+    for recipient in ["fred@far.example".to_owned(), format!("joe@{HOST}")] {
+        site.sends("s@src.example", &recipient, "out");
         site.delivers_all();
         let session = heard(&bigbang);
         assert!(session.contains(&format!("RCPT TO:<{recipient}>\r\n")), "{session}");
