@@ -1,10 +1,11 @@
 //! The mail system. The modules stand in the order in which a message meets them.
 //!
 //! ```text
-//! receive   network or user → qmail-queue      (qmail-smtpd, qmail-inject, sendmail)
-//! queue     the queue on disk                  (qmail-queue, qmail-clean, qmail-qread)
+//! receive   network or user → qmail-queue      (qmail-smtpd, qmail-qmtpd, qmail-qmqpd, qmail-inject, sendmail)
+//! queue     the queue on disk, or elsewhere     (qmail-queue, qmail-clean, qmail-qread; qmail-qmqpc)
 //! send      the queue manager                  (qmail-start, qmail-send, qmail-lspawn, qmail-rspawn)
 //! deliver   one delivery at a time             (qmail-local, qmail-remote, programs for .qmail lines)
+//! retrieve  mailbox → its owner's mail reader  (qmail-popup, qmail-pop3d)
 //! ```
 //!
 //! The rest is what those four stages know: the form of messages, control files, accounts, the installation.
@@ -19,7 +20,10 @@ pub mod send;
 
 pub mod deliver;
 
+pub mod retrieve;
+
 pub mod control;
 pub mod message;
+pub mod server;
 pub mod setup;
 pub mod users;

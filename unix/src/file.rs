@@ -1,5 +1,6 @@
 //! Files: the suite's ways of opening one, and of putting one on disk so that a power cut keeps it.
 
+use nix::errno::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -36,6 +37,24 @@ pub fn create_or_truncate(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)
 }
 
+/// A file to write to and read from that has no name any more, for what is too large for memory. It goes when it
+/// is closed.
+pub fn create_unnamed(directory: &Path) -> io::Result<File> {
+    let (pid, stamp) = (crate::process::own_pid(), crate::stamp::Stamp::now());
+    let mut last = io::ErrorKind::AlreadyExists.into();
+    for attempt in 0..9 {
+        let name = format!("unnamed.{pid}.{}.{}.{attempt}", stamp.seconds, stamp.nanoseconds);
+        let path = directory.join(name);
+        // O_EXCL: whatever somebody else has put there under this name, link or file, is left alone.
+        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => return fs::remove_file(&path).map(|()| file),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
+}
+
 /// Reads a whole file; `None` if there is none. Every other trouble is an error.
 pub fn read_if_present(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut file = match open_read(path) {
@@ -57,6 +76,21 @@ pub fn start_writing(file: &File) {
     // SAFETY: the descriptor is open as long as the borrow lives, and the call touches no memory of ours.
     // Its failure is no failure: the sync that follows does all the work then.
     unsafe { nix::libc::sync_file_range(file.as_raw_fd(), 0, 0, nix::libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+/// Gives a file another name, unless there is a file of that name: unlike `rename(2)` it replaces none.
+///
+/// # Errors
+/// EEXIST if there is one. On a file system that cannot do it in one step a crash may leave both names.
+pub fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+        Err(Errno::EINVAL | Errno::ENOSYS) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        result => Ok(result?),
+    }
 }
 
 /// Puts the entries of a directory on disk: names that were made, renamed or removed in it.

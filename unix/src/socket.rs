@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::socket::MsgFlags;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -12,4 +13,23 @@ pub fn clear_ip_options(socket: impl AsFd) -> io::Result<()> {
     let result = unsafe { libc::setsockopt(number, libc::IPPROTO_IP, libc::IP_OPTIONS, std::ptr::null(), 0) };
     Errno::result(result)?;
     Ok(())
+}
+
+/// Sends as much as the socket takes at once. A connection that is gone is an error and never a signal.
+///
+/// # Errors
+/// EAGAIN if the socket takes nothing now; see [`is_none`] for a descriptor that is no socket.
+pub fn send_without_waiting(descriptor: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    Ok(nix::sys::socket::send(descriptor.as_fd().as_raw_fd(), bytes, flags)?)
+}
+
+/// Whether an error says that the descriptor is no socket.
+pub fn is_none(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOTSOCK)
+}
+
+/// Whether a socket could not be had at all, whatever the other side would have said.
+pub fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }

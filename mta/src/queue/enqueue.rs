@@ -7,23 +7,22 @@
 
 use super::enqueue_error::EnqueueError;
 use super::envelope::{self, EnvelopeDecoder};
+use super::input::Input;
 use super::layout::{self, Kind, MessageNumber};
 use super::trigger;
 use crate::message::date;
 use crate::setup::home::{Home, Role};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use unix::descriptor::{self, Standard};
+use unix::descriptor;
 use unix::failure::Failure;
-use unix::poll::{self, Interest};
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 use unix::stamp::Stamp;
-use unix::{account, file, inherited, lock, process};
+use unix::{account, file, lock, process};
 
 /// After this a stray file in the queue has no living writer; the collector waits 36 hours.
 const TIME_LIMIT: Duration = Duration::from_hours(24);
@@ -234,41 +233,4 @@ fn sync_together(files: &[&File]) -> io::Result<()> {
         }
         result
     })
-}
-
-/// A descriptor that the caller gave us, with the time that is left for all of it.
-struct Input {
-    descriptor: Standard,
-    was_closed: bool,
-    deadline: Option<Instant>,
-}
-
-impl Input {
-    fn new(number: u8, descriptor: Standard, deadline: Option<Instant>) -> Input {
-        Input { descriptor, was_closed: inherited::was_closed(number), deadline }
-    }
-
-    /// The next piece, or nothing at the end. A closed descriptor is an error, not an empty message.
-    fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Result<Option<&'a [u8]>, EnqueueError> {
-        if self.was_closed {
-            return Err(EnqueueError::Read);
-        }
-        let length = loop {
-            let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return Err(EnqueueError::Timeout);
-            }
-            // A descriptor that cannot be polled is left to read, which says what is wrong with it.
-            if !poll::wait_one(self.descriptor.as_fd(), Interest::Read, left).unwrap_or(true) {
-                continue;
-            }
-            match self.descriptor.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Err(EnqueueError::Read),
-                Ok(length) => break length,
-            }
-        };
-        Ok(buffer.get(..length).filter(|piece| !piece.is_empty()))
-    }
 }

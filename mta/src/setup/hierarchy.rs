@@ -51,8 +51,15 @@ const TCPTO_SIZE: usize = 1024;
 /// Programs that only root runs.
 const FOR_ROOT: &[&str] = &["qmail-lspawn", "qmail-newu", "qmail-start"];
 /// Programs of the mail system's own accounts: nobody else has to read them.
-const INTERNAL: &[&str] =
-    &["qmail-clean", "qmail-getpw", "qmail-local", "qmail-remote", "qmail-rspawn", "qmail-send"];
+const INTERNAL: &[&str] = &[
+    "qmail-clean",
+    "qmail-getpw",
+    "qmail-local",
+    "qmail-popup",
+    "qmail-remote",
+    "qmail-rspawn",
+    "qmail-send",
+];
 /// Programs for everybody.
 const FOR_ALL: &[&str] = &[
     "accustamp",
@@ -77,6 +84,10 @@ const FOR_ALL: &[&str] = &[
     "pgrphack",
     "preline",
     "qmail-inject",
+    "qmail-pop3d",
+    "qmail-qmqpc",
+    "qmail-qmqpd",
+    "qmail-qmtpd",
     "qmail-qread",
     "qmail-setup",
     "qmail-showctl",

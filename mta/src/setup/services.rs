@@ -60,10 +60,73 @@ const TEMPLATES: &[Template] = &[
         text: include_str!("../../../service-templates/smtpd/rules"),
         mode: 0o644,
     },
+    Template {
+        path: "service/qmtpd/down",
+        text: include_str!("../../../service-templates/qmtpd/down"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/qmtpd/run",
+        text: include_str!("../../../service-templates/qmtpd/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/qmtpd/log/run",
+        text: include_str!("../../../service-templates/qmtpd/log/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/qmtpd/rules",
+        text: include_str!("../../../service-templates/qmtpd/rules"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/qmqpd/down",
+        text: include_str!("../../../service-templates/qmqpd/down"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/qmqpd/run",
+        text: include_str!("../../../service-templates/qmqpd/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/qmqpd/log/run",
+        text: include_str!("../../../service-templates/qmqpd/log/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/qmqpd/rules",
+        text: include_str!("../../../service-templates/qmqpd/rules"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/pop3d/down",
+        text: include_str!("../../../service-templates/pop3d/down"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/pop3d/run",
+        text: include_str!("../../../service-templates/pop3d/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/pop3d/log/run",
+        text: include_str!("../../../service-templates/pop3d/log/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/pop3d/rules",
+        text: include_str!("../../../service-templates/pop3d/rules"),
+        mode: 0o644,
+    },
 ];
 
-/// The services, in the order in which they are started.
+/// The services that every mail server needs, in the order in which they are started.
 pub const NAMES: [&str; 2] = ["qmail", "smtpd"];
+
+/// Services that are installed and not started: which ports to open is the administrator's decision.
+const OPTIONAL: [&str; 3] = ["qmtpd", "qmqpd", "pop3d"];
 
 /// The directory of a service.
 pub fn directory(home: &Home, service: &str) -> PathBuf {
@@ -82,16 +145,23 @@ pub fn log_directory(home: &Home, service: &str) -> PathBuf {
 
 /// Installs the service directories, their log directories and the compiled rules.
 pub fn install(home: &Home, choices: &Choices) -> Result<(), Failure> {
-    for service in NAMES {
+    for service in NAMES.into_iter().chain(OPTIONAL) {
         let log = directory(home, service).join("log");
         fs::create_dir_all(&log).map_err(|error| trouble("create", &log, &error))?;
         make_log_directory(home, service)?;
     }
     for template in TEMPLATES {
         let path = home.path().join(template.path);
-        write_new(&path, fill_in(template, home, choices).as_bytes(), template.mode)?;
+        if is_wanted(&path) {
+            write_new(&path, fill_in(template, home, choices).as_bytes(), template.mode)?;
+        }
     }
-    compile_rules(home)
+    NAMES.into_iter().chain(OPTIONAL).try_for_each(|service| compile_rules(home, service))
+}
+
+/// Whether a file is to be there. A `down` that a service has not although it was installed before was removed.
+fn is_wanted(path: &Path) -> bool {
+    !path.ends_with("down") || !path.with_file_name("run").exists()
 }
 
 /// Sets the variables at the head of a script; all else stays as it is in the source tree.
@@ -100,8 +170,8 @@ fn fill_in(template: &Template, home: &Home, choices: &Choices) -> String {
     let value_of = |name: &str| match name {
         "QMAIL" => Some(home.path().display().to_string()),
         "LOG" => Some(log_directory(home, service).display().to_string()),
-        "HOST" => Some(choices.smtp_host.clone()),
-        "PORT" => Some(choices.smtp_port.clone()),
+        "HOST" if service == "smtpd" => Some(choices.smtp_host.clone()),
+        "PORT" if service == "smtpd" => Some(choices.smtp_port.clone()),
         _ => None,
     };
     let line = |line: &str| {
@@ -137,16 +207,16 @@ fn make_log_directory(home: &Home, service: &str) -> Result<(), Failure> {
         .map_err(|error| trouble("make", &path, &error))
 }
 
-fn compile_rules(home: &Home) -> Result<(), Failure> {
-    let smtpd = directory(home, "smtpd");
-    if smtpd.join("rules.cdb").exists() {
+fn compile_rules(home: &Home, service: &str) -> Result<(), Failure> {
+    let directory = directory(home, service);
+    let rules = directory.join("rules");
+    if directory.join("rules.cdb").exists() || !rules.exists() {
         return Ok(());
     }
-    let rules = smtpd.join("rules");
     let source = fs::File::open(&rules).map_err(|error| trouble("open", &rules, &error))?;
     let status = Command::new(home.program("tcprules"))
         .args(["rules.cdb", "rules.tmp"])
-        .current_dir(&smtpd)
+        .current_dir(&directory)
         .stdin(source)
         .status()
         .map_err(|error| trouble("compile", &rules, &error))?;
@@ -173,6 +243,26 @@ mod tests {
         assert_eq!(text.lines().count(), run.text.lines().count());
         let log = TEMPLATES.iter().find(|template| template.path == "service/smtpd/log/run").unwrap();
         assert!(fill_in(log, &home, &choices).contains("/log/smtpd\n"));
+        let other = TEMPLATES.iter().find(|template| template.path == "service/qmqpd/run").unwrap();
+        assert!(fill_in(other, &home, &choices).contains("\nHOST=0\nPORT=628\n"));
+    }
+
+    #[test]
+    fn optional_services_are_installed_down_and_what_was_removed_stays_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let down = directory.path().join("service/qmtpd/down");
+        let template = TEMPLATES.iter().find(|template| template.path == "service/qmtpd/down").unwrap();
+        let run = TEMPLATES.iter().position(|template| template.path == "service/qmtpd/run");
+        assert!(TEMPLATES.iter().position(|other| other.path == template.path) < run);
+        for service in OPTIONAL {
+            let path = format!("service/{service}/down");
+            assert!(TEMPLATES.iter().any(|template| template.path == path), "{path}");
+        }
+        std::fs::create_dir_all(down.parent().unwrap()).unwrap();
+        assert!(is_wanted(&down));
+        std::fs::write(down.with_file_name("run"), "").unwrap();
+        assert!(!is_wanted(&down));
+        assert!(is_wanted(&down.with_file_name("rules")));
     }
 
     #[test]

@@ -9,12 +9,10 @@
 //! Exits    0 after QUIT · 1 otherwise.
 //! Manual   qmail-smtpd(8).    Next in the flow: queue::enqueue.
 //!
-//! Here is the loop, and with [`connection`] the only input and output. What a client may do is in
+//! Here is the loop, and with [`connection`](crate::server::connection) the only input and output. What a client may do is in
 //! [`session`], what a message is on the wire in [`data`], what the administrator allows in [`policy`].
 
-pub mod connection;
 pub mod data;
-pub mod line;
 pub mod path;
 pub mod policy;
 pub mod reply;
@@ -24,10 +22,10 @@ pub mod verbs;
 use crate::control::{Control, Unreadable};
 use crate::message::received::{Connection as Ends, Protocol};
 use crate::queue::client::Submission;
+use crate::server::connection::{Connection, Lost, Timeouts};
+use crate::server::line::LineReader;
 use crate::setup::home::Home;
-use connection::{Connection, Lost, Timeouts};
 use data::{Decoder, Progress, Verdict};
-use line::LineReader;
 use policy::Policy;
 use reply::Reply;
 use session::{Envelope, Session, Step};

@@ -36,15 +36,14 @@ impl Policy {
         let own_literals = OwnLiterals { host: control.line_or_me("localiphost")?, addresses: Vec::new() };
         let recipient_hosts = RcptHosts::read(control)?;
         let bad_senders = BadSenders(control.set("badmailfrom")?.unwrap_or_default());
-        let databytes = control.integer("databytes", 0)?;
         let bare_cr_allowed = control.integer("smtpdbarecr", 0)? != 0;
         Ok(Policy {
             recipient_hosts,
             relay_client: environment::get("RELAYCLIENT"),
             bad_senders,
             own_literals,
-            databytes: environment::get("DATABYTES").map_or(databytes, |text| number::scan(&text).0),
-            max_recipients: control.integer("maxrecipients", MAX_RECIPIENTS)?,
+            databytes: databytes(control)?,
+            max_recipients: max_recipients(control)?,
             bare_cr: if bare_cr_allowed { BareCarriageReturn::Data } else { BareCarriageReturn::Refused },
         })
     }
@@ -64,6 +63,17 @@ impl Policy {
         }
         Ok(self.recipient_hosts.allows(recipient.address())?.then_some(recipient))
     }
+}
+
+/// The size that `databytes` or the variable DATABYTES allows; 0 is no limit.
+pub fn databytes(control: &Control) -> Result<u64, Unreadable> {
+    let limit = control.integer("databytes", 0)?;
+    Ok(environment::get("DATABYTES").map_or(limit, |text| number::scan(&text).0))
+}
+
+/// The number of recipients that `maxrecipients` allows; 0 is no limit.
+pub fn max_recipients(control: &Control) -> Result<u64, Unreadable> {
+    control.integer("maxrecipients", MAX_RECIPIENTS)
 }
 
 /// `badmailfrom`: addresses, and hosts written `@host`.

@@ -1,11 +1,11 @@
 //! The session against its promises: order of commands, limits, relaying, and a model of its states.
 
 use super::super::data::BareCarriageReturn;
-use super::super::line::Line;
 use super::super::policy::{BadSenders, OwnLiterals};
 use super::*;
 use crate::control::NameSet;
 use crate::control::rcpthosts::RcptHosts;
+use crate::server::line::Line;
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
