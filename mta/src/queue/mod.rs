@@ -29,5 +29,6 @@ pub mod enqueue_error;
 pub mod envelope;
 pub mod layout;
 pub mod qread;
+pub mod qstat;
 pub mod recipients;
 pub mod trigger;
