@@ -44,7 +44,7 @@ fn list(text: &mut String, name: &str, directories: &[PathBuf]) -> io::Result<()
             let entry = entry?;
             let file = entry.file_name().to_string_lossy().into_owned();
             let is_hidden = file.starts_with('.') || file.ends_with('~');
-            if entry.file_type()?.is_file() && !is_hidden {
+            if entry.path().is_file() && !is_hidden {
                 files.push((file, entry.path()));
             }
         }

@@ -38,11 +38,11 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     }
 }
 
-/// The facility that a number means. As syslog(3) has it, 0 (the kernel's own, and whatever is no number) and
-/// numbers that fit no entry mean "user".
+/// The facility that a number means, as syslog(3) has it: what is no number is 0, the kernel's; a number that fits no
+/// entry is "user".
 fn facility(text: &[u8]) -> u8 {
     match number::scan(text).0 {
-        number @ 1..=HIGHEST => u8::try_from(number).unwrap_or(USER),
+        number @ 0..=HIGHEST => u8::try_from(number).unwrap_or(USER),
         _ => USER,
     }
 }
@@ -58,8 +58,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_facility_is_a_number_and_anything_else_is_users() {
-        assert_eq!([&b"3"[..], b"127", b"2x"].map(facility), [3, 127, 2]);
-        assert_eq!([&b"0"[..], b"128", b"mail", b"", b"99999999999999999999"].map(facility), [USER; 5]);
+    fn a_facility_is_a_number_that_fits_an_entry() {
+        assert_eq!([&b"3"[..], b"127", b"2x", b"0", b"mail", b""].map(facility), [3, 127, 2, 0, 0, 0]);
+        assert_eq!([&b"128"[..], b"99999999999999999999"].map(facility), [USER; 2]);
     }
 }
