@@ -94,14 +94,14 @@ fn a_long_line_is_entries_that_belong_together() {
     assert_eq!(child.wait().expect("its end").code(), Some(0));
 }
 
-/// The system's own syslog(3) is the reference for the form; Perl calls it.
+/// The system's own syslog(3) is the reference for the form; Python calls it.
 #[test]
 fn an_entry_has_the_form_that_syslog_gives_it() {
     let directory = scratch();
     let socket = syslogd(directory.path());
     let perl =
         "use Sys::Syslog; setlogsock('native'); openlog('tag', '', 'mail'); syslog('warning', '%s', 'text')";
-    let Some(mut child) = with_dev_log(directory.path(), &["perl", "-e", perl]) else { return };
+    let Some(mut child) = with_dev_log(directory.path(), &["python3", "-c", script]) else { return };
     assert!(child.wait().expect("its end").success());
     let theirs = next(&socket);
     let mut child = splogger(directory.path(), &["tag"]).expect("splogger");
