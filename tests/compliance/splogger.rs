@@ -99,8 +99,7 @@ fn a_long_line_is_entries_that_belong_together() {
 fn an_entry_has_the_form_that_syslog_gives_it() {
     let directory = scratch();
     let socket = syslogd(directory.path());
-    let perl =
-        "use Sys::Syslog; setlogsock('native'); openlog('tag', '', 'mail'); syslog('warning', '%s', 'text')";
+    let script = "import syslog as s; s.openlog('tag', 0, s.LOG_MAIL); s.syslog(s.LOG_WARNING, 'text')";
     let Some(mut child) = with_dev_log(directory.path(), &["python3", "-c", script]) else { return };
     assert!(child.wait().expect("its end").success());
     let theirs = next(&socket);
