@@ -10,6 +10,7 @@ mod fixtures;
 mod lookups;
 mod maildirmake;
 mod multilog;
+mod program_list;
 mod qmail_getpw;
 mod qmail_inject;
 mod qmail_local;
