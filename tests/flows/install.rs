@@ -21,49 +21,54 @@ const HOST: &str = "mail.example.org";
 const USER: &str = "suite-test-joe";
 
 /// Tests run beside each other, and programs that add accounts do not.
-static ACCOUNTS: Mutex<()> = Mutex::new(());
+pub static ACCOUNTS: Mutex<()> = Mutex::new(());
 
 /// An installation of root's in a scratch directory.
-struct Installation {
-    scratch: tempfile::TempDir,
+pub struct Installation {
+    pub scratch: tempfile::TempDir,
     services: Vec<Running>,
 }
 
 impl Installation {
     /// Makes it, or says why that is not possible.
-    fn new() -> Option<Installation> {
-        if !is_root() {
-            skipped("only root can install the mail system with its accounts");
-            return None;
-        }
-        let installation = Installation { scratch: scratch(), services: Vec::new() };
-        let guard = ACCOUNTS.lock();
-        installation.must(&["accounts"]);
-        drop(guard);
+    pub fn new() -> Option<Installation> {
+        let installation = Installation::without_home()?;
         installation.must(&["install", &installation.home()]);
         installation.must(&["config", &installation.home(), HOST]);
         Some(installation)
     }
 
-    fn home(&self) -> String {
+    /// The accounts, and a place for a home.
+    pub fn without_home() -> Option<Installation> {
+        if !is_root() {
+            skipped("only root can install the mail system with its accounts");
+            return None;
+        }
+        let installation = Installation { scratch: scratch(), services: Vec::new() };
+        let _guard = ACCOUNTS.lock();
+        installation.must(&["accounts"]);
+        Some(installation)
+    }
+
+    pub fn home(&self) -> String {
         self.path("").to_str().expect("an ASCII path").trim_end_matches('/').to_owned()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.scratch.path().join("mail").join(name)
     }
 
-    fn setup(&self, words: &[&str]) -> Outcome {
+    pub fn setup(&self, words: &[&str]) -> Outcome {
         Call::path(&installable(self.scratch.path()).join("qmail-setup")).args(words).run()
     }
 
-    fn must(&self, words: &[&str]) {
+    pub fn must(&self, words: &[&str]) {
         let outcome = self.setup(words);
         assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""), "{words:?}");
     }
 
     /// The complaints of `qmail-setup check`.
-    fn complaints(&self) -> Vec<String> {
+    pub fn complaints(&self) -> Vec<String> {
         let outcome = self.setup(&["check", &self.home()]);
         let complaints: Vec<String> = outcome.out_text().lines().map(str::to_owned).collect();
         assert_eq!(outcome.code, if complaints.is_empty() { 0 } else { 100 }, "{complaints:?}");
@@ -85,7 +90,7 @@ impl Installation {
         self.services.push(Running::start(&mut log));
     }
 
-    fn processes(&self) -> Vec<(i32, String)> {
+    pub fn processes(&self) -> Vec<(i32, String)> {
         processes_in(&self.path("bin"))
     }
 

@@ -5,6 +5,7 @@ mod full_disk;
 mod install;
 mod mail;
 mod make_run;
+mod netqmail_home;
 mod queue;
 mod queue_states;
 mod remote;
