@@ -1,10 +1,13 @@
 //! Mail on its way through the whole suite.
 
+mod boot;
 mod crashes;
 mod full_disk;
 mod install;
 mod mail;
 mod make_run;
+mod netqmail_home;
 mod queue;
+mod queue_exchange;
 mod queue_states;
 mod remote;

@@ -24,6 +24,14 @@ pub struct Installation {
 impl Installation {
     /// Makes it, or says why that is not possible.
     pub fn new() -> Option<Installation> {
+        let installation = Installation::without_home()?;
+        installation.must(&["install", &installation.home()]);
+        installation.must(&["config", &installation.home(), HOST]);
+        Some(installation)
+    }
+
+    /// The accounts, and a place for a home.
+    pub fn without_home() -> Option<Installation> {
         if !is_root() {
             skipped("only root can install the mail system with its accounts");
             return None;
@@ -32,8 +40,6 @@ impl Installation {
         let guard = ACCOUNTS.lock();
         installation.must(&["accounts"]);
         drop(guard);
-        installation.must(&["install", &installation.home()]);
-        installation.must(&["config", &installation.home(), HOST]);
         Some(installation)
     }
 
@@ -52,7 +58,8 @@ impl Installation {
         self.scratch.path().join(name)
     }
 
-    fn setup(&self, words: &[&str]) -> Outcome {
+    /// Calls qmail-setup.
+    pub fn setup(&self, words: &[&str]) -> Outcome {
         Call::path(&installable(self.scratch.path()).join("qmail-setup")).args(words).run()
     }
 

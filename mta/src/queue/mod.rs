@@ -31,5 +31,6 @@ pub mod input;
 pub mod layout;
 pub mod qmqpc;
 pub mod qread;
+pub mod qstat;
 pub mod recipients;
 pub mod trigger;
