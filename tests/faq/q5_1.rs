@@ -2,9 +2,11 @@
 //! who connects and for how long.
 
 use crate::site::Site;
-use harness::{HOST, wait_until};
+use harness::{HOST, free_port, skipped, wait_until};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
 /// A connection whose greeting has come.
 fn client(port: u16) -> TcpStream {
@@ -82,4 +84,34 @@ fn c_raises_the_limit() {
     let clients: Vec<TcpStream> = (0..60).map(|_| client(port)).collect();
     wait_until("all are served", || running(&site) == 60);
     drop(clients);
+}
+
+/// The pipeline of the answer, where /dev/log is a socket of the test's.
+#[test]
+fn splogger_takes_the_log_to_syslog() {
+    let Some(site) = Site::new() else { return };
+    let syslogd = UnixDatagram::bind(site.path("/var/run/log")).expect("a socket");
+    syslogd.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
+    let private = "mount -t tmpfs none /dev && : >/dev/null && ln -s /var/run/log /dev/log";
+    if site.tries(&format!("unshare -m sh -c '{private}'")).0 != 0 {
+        return skipped("no mount namespace of our own");
+    }
+    let (port, (uid, gid)) = (free_port(), site.smtp_account());
+    site.types(&format!(
+        "unshare -m sh -c '{private}; tcpserver -v -u {uid} -g {gid} 127.0.0.1 {port} /var/qmail/bin/qmail-smtpd 2>&1 \
+         | /var/qmail/bin/splogger smtpd 3 &'"
+    ));
+    wait_until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let mut entries = String::new();
+    while !entries.contains(" tcpserver: end ") {
+        let mut buffer = [0; 4096];
+        let length = syslogd.recv(&mut buffer).unwrap_or_else(|error| panic!("{error}: {entries}"));
+        // Facility 3, informational.
+        assert!(buffer.starts_with(b"<30>"), "{}", String::from_utf8_lossy(&buffer[..length]));
+        entries += &String::from_utf8_lossy(&buffer[..length]);
+        entries.push('\n');
+    }
+    for part in [" smtpd: ", " tcpserver: status: 1/40\n", " from 127.0.0.1\n"] {
+        assert!(entries.contains(part), "{part:?} in {entries}");
+    }
 }

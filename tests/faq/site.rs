@@ -175,6 +175,39 @@ impl Site {
         port
     }
 
+    /// Runs inetd, which knows no service yet; false, said aloud, without it. `mounts` are made for it alone.
+    pub fn runs_inetd(&self, mounts: &str) -> bool {
+        if harness::installed("inetd").is_none() {
+            skipped("inetd is not installed");
+            return false;
+        }
+        if self.tries(&format!("unshare -m sh -c '{mounts}true'")).0 != 0 {
+            skipped("no mount namespace of our own");
+            return false;
+        }
+        self.write("/etc/inetd.conf", "");
+        self.types(&format!(
+            "unshare -m sh -c '{mounts}echo $$ >/var/run/inetd.pid; exec inetd -i /etc/inetd.conf' >>/var/log/inetd 2>&1 &"
+        ));
+        true
+    }
+
+    /// Puts a line into inetd.conf, with a port of ours for the service that is named in it, and gives inetd a HUP; the port.
+    pub fn tells_inetd(&self, service: &str, line: &str) -> u16 {
+        let port = free_port();
+        let line = line.strip_prefix(service).expect("a line that begins with the service");
+        self.write("/etc/inetd.conf", &format!("127.0.0.1:{port}{line}\n"));
+        // One that has only just begun would be ended by the signal.
+        wait_until("inetd minds HUP", || minds_hup(&self.read("/var/run/inetd.pid")));
+        let listens = || {
+            self.types("kill -HUP $(cat /var/run/inetd.pid)");
+            pause();
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        };
+        wait_until("inetd listens", listens);
+        port
+    }
+
     /// Mail for a domain, or for all others if that is empty, goes to a server that takes so many messages.
     pub fn routes(&self, domain: &str, messages: usize) -> SmtpPeer {
         let replies =
@@ -223,10 +256,26 @@ impl Site {
     }
 }
 
+/// Whether a process catches HUP, as /proc has it: the lowest bit of a mask.
+fn minds_hup(pid: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
 /// A command that sees the installation as `/var/lib/qmail`, as nobody else does.
 fn with_debians_home(command: &str) -> String {
     let home = "mount -t tmpfs none /var/lib && ln -s /var/qmail /var/lib/qmail";
     format!("unshare -m sh -c '{home} && {command}'")
+}
+
+impl Drop for Site {
+    /// inetd is none of the installation's programs, which end with that.
+    fn drop(&mut self) {
+        if let Ok(pid) = self.read("/var/run/inetd.pid").trim().parse() {
+            let _ = unix::process::kill(unix::process::Pid::from_raw(pid), unix::signal::Signal::SIGKILL);
+        }
+    }
 }
 
 /// What a next host heard: the session, as text.
