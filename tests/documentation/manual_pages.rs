@@ -56,7 +56,7 @@ impl Subject {
     fn letters(&self) -> (Names, Names) {
         let strange = self.said(&self.answer(NO_LETTER), NO_LETTER);
         let (mut known, mut with_argument) = (Names::new(), Names::new());
-        for letter in ('a'..='z').chain('A'..='Z').chain('0'..='9').map(String::from) {
+        for letter in self.letters_to_ask().map(String::from) {
             let outcome = self.answer(&format!("-{letter}"));
             if outcome.err_text().contains(&format!("option requires an argument -- {letter}")) {
                 with_argument.insert(letter.clone());
@@ -66,6 +66,14 @@ impl Subject {
             }
         }
         (known, with_argument)
+    }
+
+    /// Letters and figures; and other signs, if it reads letters at all and so complains of a strange one.
+    fn letters_to_ask(&self) -> impl Iterator<Item = char> {
+        let complains = self.answer(NO_LETTER).err_text().contains("illegal option");
+        let signs = (complains.then_some(b'!'..=b'~')).into_iter().flatten().filter(u8::is_ascii_punctuation);
+        let signs = signs.map(char::from).filter(|sign| !['-', ':', '%'].contains(sign));
+        ('a'..='z').chain('A'..='Z').chain('0'..='9').chain(signs)
     }
 
     /// The words among these that it knows.
