@@ -20,6 +20,8 @@ const OPERANDS: &[(&str, &[&str])] =
 const WITHOUT_USAGE: &[&str] = &["qmail-inject"];
 /// Programs that exit otherwise than with 100 when they are called wrongly, as their pages say.
 const WRONG_CALLS: &[(&str, i32)] = &[("qsmhook", 111)];
+/// Passes over every option that it does not know, like the original: its answers tell nothing.
+const SILENT: &[&str] = &["tcp-env"];
 /// Sendmail's options that are passed over are in the page's list, and neither in its synopsis nor in the usage.
 const PASSED_OVER: &[(&str, &str)] = &[("sendmail", "vimepoBEJxNRVO")];
 
@@ -296,7 +298,7 @@ impl Taken {
 #[test]
 fn each_page_has_the_options_of_its_program_and_no_others() {
     let (mut complaints, mut count) = (Vec::new(), 0);
-    for (name, taken) in taken() {
+    for (name, taken) in taken().iter().filter(|(name, _)| !SILENT.contains(&name.as_str())) {
         let page = Page::read(name, &taken.with_argument);
         let all: Names = taken.options.union(&taken.passed_over).cloned().collect();
         count += all.len();
