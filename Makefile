@@ -41,13 +41,6 @@ check:
 install: build
 	$(RELEASE)/qmail-setup accounts
 	$(RELEASE)/qmail-setup install $(QMAIL)
-	install -m 0755 supervise/scripts/* tcpserver/scripts/* $(QMAIL)/bin/
-	for section in 1 5 7 8; do \
-	    install -d -m 0755 $(QMAIL)/man/man$$section && \
-	    for page in docs/man/*.$$section; do \
-	        if [ -f "$$page" ]; then install -m 0644 "$$page" $(QMAIL)/man/man$$section/ || exit 1; fi; \
-	    done || exit 1; \
-	done
 
 clean:
 	$(CARGO) clean

@@ -119,6 +119,23 @@ pub fn fits(case: Case<'_>, outcome: &Outcome, queue: &FakeQueue) -> bool {
         && settles(|| same(&case.expected_list("msg"), &queue.messages()) && same(&wanted, &envelopes()))
 }
 
+/// The bytes that a text in base64 stands for.
+pub fn decode_base64(text: &str) -> Vec<u8> {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for letter in text.bytes().filter(|byte| *byte != b'=' && !byte.is_ascii_whitespace()) {
+        let value = alphabet.iter().position(|known| *known == letter).expect("a letter of base64");
+        bits = (bits << 6) | u32::try_from(value).expect("six bits");
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from((bits >> count) & 0xff).expect("eight bits"));
+        }
+    }
+    bytes
+}
+
 /// Recipients of one envelope may come in any order: the same envelope with them sorted.
 pub fn with_sorted_recipients(envelope: &[u8]) -> Vec<u8> {
     let mut records: Vec<&[u8]> = envelope.split_inclusive(|byte| *byte == 0).collect();

@@ -1,5 +1,6 @@
 //! Mail on its way through the whole suite.
 
+mod boot;
 mod crashes;
 mod full_disk;
 mod install;
@@ -7,7 +8,9 @@ mod mail;
 mod make_run;
 mod null_client;
 mod pop3;
+mod netqmail_home;
 mod queue;
+mod queue_exchange;
 mod queue_states;
 mod queuectl;
 mod quick_protocols;

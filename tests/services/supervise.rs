@@ -559,7 +559,7 @@ fn a_directory_that_cannot_be_used_is_named() {
 
 #[test]
 fn wrong_usage_is_answered_with_the_usage() {
-    let usage = "supervise: usage: supervise [ -rsudox ] dir program args ...\n";
+    let usage = "supervise: usage: supervise [ -rsudox5 ] dir program args ...\n";
     for arguments in [&[] as &[&str], &["-d"], &["-ud", "--"]] {
         let outcome = Call::ours("supervise").args(arguments).run();
         assert_eq!((outcome.code, outcome.err_text().as_str()), (100, usage));

@@ -10,6 +10,7 @@
 //! Blanks and tabs at the end of a line do not count; those at its beginning do. A NUL ends a line. Any
 //! trouble other than "there is no such file" is an error: a program must not go on with a default then.
 
+pub mod newmrh;
 pub mod rcpthosts;
 pub mod showctl;
 

@@ -33,5 +33,6 @@ pub mod listing;
 pub mod qmqpc;
 pub mod qread;
 pub mod queuectl;
+pub mod qstat;
 pub mod recipients;
 pub mod trigger;

@@ -4,12 +4,12 @@
 
 use super::config::write_new;
 use super::home::{DEFAULT_HOME, Home, Role};
-use super::{say, trouble};
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use super::{Attributes, say, trouble};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use unix::failure::Failure;
+use unix::failure::{self, Failure};
 
 /// What an installation decides about its services.
 #[derive(Clone, Debug)]
@@ -182,6 +182,47 @@ fn fill_in(template: &Template, home: &Home, choices: &Choices) -> String {
     template.text.lines().map(line).collect()
 }
 
+/// A script with the path of the home in the line `QMAIL=`.
+pub(super) fn with_home(script: &[u8], home: &Home) -> Vec<u8> {
+    let quoted = format!("QMAIL={}\n", shell_quoted(&home.path().display().to_string()));
+    let line =
+        |line: &[u8]| if line.starts_with(b"QMAIL=") { quoted.clone().into_bytes() } else { line.to_vec() };
+    script.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
+}
+
+/// What is missing of the services, or has another kind, owner or mode. What a file says is the administrator's.
+pub(super) fn differences(home: &Home) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let qmaill = home.account(Role::Qmaill)?;
+    let mut differences = Vec::new();
+    for service in NAMES {
+        let log = log_directory(home, service);
+        let attributes = Attributes { uid: qmaill.uid, gid: qmaill.gid, mode: log_mode(home) };
+        let found = super::check::attribute_differences(&log, "directory", Metadata::is_dir, &attributes);
+        differences.extend(found.into_iter().map(|difference| (log.clone(), difference)));
+    }
+    let rules = ("service/smtpd/rules.cdb", None);
+    let files = TEMPLATES.iter().map(|template| (template.path, Some(template.mode))).chain([rules]);
+    for (name, mode) in files {
+        let path = home.path().join(name);
+        if let Some(difference) = file_difference(&path, mode) {
+            differences.push((path, difference));
+        }
+    }
+    Ok(differences)
+}
+
+fn file_difference(path: &Path, mode: Option<u32>) -> Option<String> {
+    match fs::metadata(path) {
+        Err(error) => Some(failure::describe(&error).to_owned()),
+        Ok(found) if !found.is_file() => Some("is not a regular file".to_owned()),
+        // A script that nobody can run is no service.
+        Ok(found) if mode.is_some_and(|mode| mode & 0o111 & !found.mode() != 0) => {
+            Some(format!("has mode {:04o}, and cannot be run", found.mode() & 0o7777))
+        }
+        Ok(_) => None,
+    }
+}
+
 /// A word that the shell takes as it is.
 fn shell_quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:,".contains(&byte);
@@ -198,13 +239,17 @@ fn make_log_directory(home: &Home, service: &str) -> Result<(), Failure> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| trouble("create", parent, &error))?;
     }
-    let mode = if home.is_single_user() { 0o700 } else { 0o2700 };
+    let mode = log_mode(home);
     fs::DirBuilder::new()
         .mode(0o700)
         .create(&path)
         .and_then(|()| std::os::unix::fs::lchown(&path, Some(qmaill.uid), Some(qmaill.gid)))
         .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(mode)))
         .map_err(|error| trouble("make", &path, &error))
+}
+
+fn log_mode(home: &Home) -> u32 {
+    if home.is_single_user() { 0o700 } else { 0o2700 }
 }
 
 fn compile_rules(home: &Home, service: &str) -> Result<(), Failure> {

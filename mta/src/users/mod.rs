@@ -7,6 +7,7 @@
 pub mod assign;
 pub mod getpw;
 pub mod newu;
+pub mod pw2u;
 
 use crate::setup::home::{Home, NO_FILES_GROUP, Role};
 use std::fs::File;

@@ -13,4 +13,5 @@ pub mod except;
 mod filter;
 pub mod forward;
 pub mod preline;
+pub mod qsmhook;
 mod redirect;

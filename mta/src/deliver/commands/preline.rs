@@ -17,16 +17,21 @@ use unix::process::{self, Ended, Pid};
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 
-const USAGE: &str = "preline cmd [ arg ... ]";
+const USAGE: &str = "preline [ -frdFRD ] cmd [ arg ... ]";
 
 /// The program's entry.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     let (lines, command) = parse(invocation)?;
+    run(invocation, &lines, command)
+}
+
+/// Runs a program with these lines and then the message on its standard input, and takes its status.
+pub(super) fn run(invocation: &Invocation, lines: &[u8], command: &[Vec<u8>]) -> Result<Exit, Failure> {
     signal::ignore(Signal::SIGPIPE);
     let (reader, writer) =
         descriptor::pipe().map_err(|error| Failure::temporary("unable to create pipe").because(&error))?;
     let child = start(invocation, command, reader)?;
-    match feed(File::from(writer), &lines) {
+    match feed(File::from(writer), lines) {
         // A program that has seen enough of the message still has its say.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::temporary("unable to copy input").because(&error))
