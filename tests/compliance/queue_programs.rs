@@ -51,7 +51,7 @@ fn qmail_qstat_counts_no_queue_as_empty_that_it_may_not_look_into() {
     let home = home();
     let closed = home.path().join("queue/mess/4");
     home.program("qmail-qstat");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).expect("a closed directory");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("a closed directory");
     let outcome = as_ordinary_user(home.call("qmail-qstat"));
     assert_eq!((outcome.code, outcome.out_text().as_str()), (111, ""));
     assert_eq!(outcome.err_text(), "qmail-qstat: fatal: unable to read mess/4: access denied\n");

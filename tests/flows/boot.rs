@@ -86,9 +86,9 @@ fn a_copy_of_proc_df_delivers_with_procmail_what_no_forward_file_sends_elsewhere
     copy_to_rc(&instance, "proc+df");
     instance.alias("joe", "");
     let alias = instance.path("alias");
-    // By itself procmail would look for the account's home directory in the account database.
+    // By itself procmail would look for the home directory in the account database, and make a system mailbox.
     let rules = instance.write("alias/.procmailrc", format!(":0\n{}/by-procmail\n", alias.display()));
-    let procmail = format!("#!/bin/sh\nexec /usr/bin/procmail {}\n", rules.display());
+    let procmail = format!("#!/bin/sh\nexec /usr/bin/procmail -m {}\n", rules.display());
     put_program(&instance.path("bin/procmail"), procmail);
     let mut command = instance.command(&instance.path("rc"));
     let mut running =
