@@ -7,7 +7,8 @@
 //! deliver   one delivery at a time             (qmail-local, qmail-remote, programs for .qmail lines)
 //! ```
 //!
-//! The rest is what those four stages know: the form of messages, control files, accounts, the installation.
+//! The rest is what those four stages know: the form of messages, control files, accounts, the installation; and
+//! `decide`, which says what they will do with an address (qmail-explain).
 //! `receive` and `deliver` reach the queue through [`queue::client`] alone; `send` alone reads and changes
 //! queue files that it did not create.
 
@@ -20,6 +21,7 @@ pub mod send;
 pub mod deliver;
 
 pub mod control;
+pub mod decide;
 pub mod message;
 pub mod setup;
 pub mod users;

@@ -182,7 +182,7 @@ fn modified(control: &Control, name: &str) -> Result<Option<SystemTime>, Unreada
 }
 
 /// A value as one line of plain text.
-fn visible(value: &[u8]) -> Vec<u8> {
+pub fn visible(value: &[u8]) -> Vec<u8> {
     value.iter().map(|byte| if matches!(byte, b' '..=b'~') { *byte } else { b'?' }).collect()
 }
 

@@ -76,6 +76,7 @@ const FOR_ALL: &[&str] = &[
     "multilog",
     "pgrphack",
     "preline",
+    "qmail-explain",
     "qmail-inject",
     "qmail-qread",
     "qmail-setup",

@@ -10,7 +10,7 @@
 use super::{Controller, Trouble};
 use crate::setup::home::{Home, Role};
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -35,10 +35,39 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     Ok(Exit::SUCCESS)
 }
 
+/// What was found out about a name that might be that of the controlling account.
+#[derive(Debug)]
+pub enum Candidate {
+    /// It controls the address.
+    Controls(Account),
+    /// There is no such account.
+    NoAccount,
+    /// It is root, for whom nothing is delivered.
+    Root,
+    /// It is not the one user of this home.
+    NotOurs,
+    /// Its home directory cannot be looked at; usually it is not there.
+    NoHome(Account, io::Error),
+    /// Its home directory belongs to somebody else, as those of daemons do.
+    HomeOfOthers(Account),
+}
+
 /// The account that controls a local part: the longest beginning that is a user's name, else `alias`.
 pub fn find(home: &Home, local: &[u8]) -> Result<Controller, Trouble> {
+    find_telling(home, local, &mut |_, _| ())
+}
+
+/// The same, telling of each name that is tried.
+pub fn find_telling(
+    home: &Home,
+    local: &[u8],
+    tell: &mut dyn FnMut(&[u8], &Candidate),
+) -> Result<Controller, Trouble> {
     for (name, ext) in splits(local) {
-        if let Some(account) = eligible(home, &name.to_ascii_lowercase())? {
+        let name = name.to_ascii_lowercase();
+        let candidate = examine(home, &name)?;
+        tell(&name, &candidate);
+        if let Candidate::Controls(account) = candidate {
             let (dash, ext): (&[u8], &[u8]) = ext.map_or((b"", b""), |ext| (b"-", ext));
             return Ok(controller(account, dash, ext));
         }
@@ -59,26 +88,27 @@ fn splits(local: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     })
 }
 
-/// The account of that name, if it may have mail: not root, and its home directory is its own.
-///
-/// Accounts of daemons share a home directory that belongs to somebody else; so they are passed over.
-fn eligible(home: &Home, name: &[u8]) -> Result<Option<Account>, Trouble> {
+/// Whether the account of that name may have mail: it is not root, and its home directory is its own.
+fn examine(home: &Home, name: &[u8]) -> Result<Candidate, Trouble> {
     let account = if name == Role::Alias.name().as_bytes() {
         alias(home)?
     } else {
         match account::find_user(name).map_err(|_| Trouble::System)? {
             Some(account) => account,
-            None => return Ok(None),
+            None => return Ok(Candidate::NoAccount),
         }
     };
-    if account.uid == 0 || home.is_single_user() && account.uid != account::effective_uid() {
-        return Ok(None);
+    if account.uid == 0 {
+        return Ok(Candidate::Root);
+    }
+    if home.is_single_user() && account.uid != account::effective_uid() {
+        return Ok(Candidate::NotOurs);
     }
     match std::fs::metadata(Path::new(OsStr::from_bytes(&account.home))) {
-        Ok(found) if found.uid() == account.uid => Ok(Some(account)),
-        Ok(_) => Ok(None),
+        Ok(found) if found.uid() == account.uid => Ok(Candidate::Controls(account)),
+        Ok(_) => Ok(Candidate::HomeOfOthers(account)),
         Err(error) if failure::is_temporary(&error) => Err(Trouble::HomeDirectories),
-        Err(_) => Ok(None),
+        Err(error) => Ok(Candidate::NoHome(account, error)),
     }
 }
 

@@ -34,16 +34,10 @@ impl Request {
         if name.is_empty() {
             return Err(b"DInternal error: messid too short. (#5.3.5)\n");
         }
-        if self.sender.len() >= STRING_LIMIT || self.recipient.len() >= STRING_LIMIT {
-            return Err(b"DSorry, that address is too long. (#5.1.3)\n");
+        if self.sender.len() >= STRING_LIMIT {
+            return Err(TOO_LONG);
         }
-        if !self.recipient.contains(&b'@') {
-            return Err(b"DSorry, address must include host name. (#5.1.3)\n");
-        }
-        if self.local_part().is_empty() {
-            return Err(b"DSorry, address must include a user name. (#5.1.3)\n");
-        }
-        Ok(())
+        check_recipient(&self.recipient)
     }
 
     /// The message's file.
@@ -61,6 +55,22 @@ impl Request {
         crate::send::route::host(&self.recipient)
     }
 }
+
+/// Refuses what is no address that something can be delivered to, with the report that says so.
+pub fn check_recipient(recipient: &[u8]) -> Result<(), &'static [u8]> {
+    if recipient.len() >= STRING_LIMIT {
+        return Err(TOO_LONG);
+    }
+    if !recipient.contains(&b'@') {
+        return Err(b"DSorry, address must include host name. (#5.1.3)\n");
+    }
+    if crate::send::route::local_part(recipient).is_empty() {
+        return Err(b"DSorry, address must include a user name. (#5.1.3)\n");
+    }
+    Ok(())
+}
+
+const TOO_LONG: &[u8] = b"DSorry, that address is too long. (#5.1.3)\n";
 
 /// Takes requests out of a stream, whatever the pieces that it comes in.
 #[derive(Debug, Default)]

@@ -25,6 +25,7 @@ fn policy() -> Policy {
         databytes: 1000,
         max_recipients: 0,
         bare_cr: BareCarriageReturn::Refused,
+        recipient_check: None,
     }
 }
 
