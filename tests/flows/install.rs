@@ -24,14 +24,14 @@ const USER: &str = "suite-test-joe";
 static ACCOUNTS: Mutex<()> = Mutex::new(());
 
 /// An installation of root's in a scratch directory.
-struct Installation {
+pub struct Installation {
     scratch: tempfile::TempDir,
     services: Vec<Running>,
 }
 
 impl Installation {
     /// Makes it, or says why that is not possible.
-    fn new() -> Option<Installation> {
+    pub fn new() -> Option<Installation> {
         if !is_root() {
             skipped("only root can install the mail system with its accounts");
             return None;
@@ -49,8 +49,21 @@ impl Installation {
         self.path("").to_str().expect("an ASCII path").trim_end_matches('/').to_owned()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A path below its home.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.scratch.path().join("mail").join(name)
+    }
+
+    /// The directory that it is in.
+    pub fn place(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// A call made by an account of the mail system, in its group alone.
+    pub fn as_account(&self, name: &str, mut call: Call) -> Call {
+        let account = account::find_user(name.as_bytes()).expect("the users").expect(name);
+        call.command().uid(account.uid).gid(account.gid);
+        call
     }
 
     fn setup(&self, words: &[&str]) -> Outcome {
@@ -124,23 +137,39 @@ impl Drop for Installation {
 }
 
 /// An ordinary user, whose home is below a directory of the test's, until the end of the test.
-struct OrdinaryUser {
+pub struct OrdinaryUser {
     account: Account,
+    home: PathBuf,
 }
 
 impl OrdinaryUser {
     fn new(place: &Path) -> OrdinaryUser {
+        OrdinaryUser::named(USER, place)
+    }
+
+    /// A user of that name, which no other test gives.
+    pub fn named(name: &str, place: &Path) -> OrdinaryUser {
         let home = place.join("joe");
         let _guard = ACCOUNTS.lock();
         // One may be left from a test that was killed.
-        let _ = Command::new("userdel").arg(USER).stderr(Stdio::null()).status();
+        let _ = Command::new("userdel").arg(name).stderr(Stdio::null()).status();
         let made =
-            Command::new("useradd").args(["--no-create-home", "--home-dir"]).arg(&home).arg(USER).status();
-        assert!(made.is_ok_and(|status| status.success()), "useradd {USER}");
-        let account = account::find_user(USER.as_bytes()).expect("the users").expect("the user");
+            Command::new("useradd").args(["--no-create-home", "--home-dir"]).arg(&home).arg(name).status();
+        assert!(made.is_ok_and(|status| status.success()), "useradd {name}");
+        let account = account::find_user(name.as_bytes()).expect("the users").expect("the user");
         fs::create_dir(&home).expect("a home directory");
         chown(&home, Some(account.uid), Some(account.gid)).expect("its owner");
-        OrdinaryUser { account }
+        OrdinaryUser { account, home }
+    }
+
+    /// The user's account.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The home directory.
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
     /// A call made by the user.
@@ -153,7 +182,8 @@ impl OrdinaryUser {
 
 impl Drop for OrdinaryUser {
     fn drop(&mut self) {
-        let _ = Command::new("userdel").arg(USER).stderr(Stdio::null()).status();
+        let _guard = ACCOUNTS.lock();
+        let _ = Command::new("userdel").arg(&self.account.name).stderr(Stdio::null()).status();
     }
 }
 

@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn a_switch_is_on_if_its_file_is_there_and_does_not_say_0() {
-        let (_kept, control) = control(&[("empty", b""), ("one", b"1\n"), ("off", b"0 \n"), ("zeros", b"00")]);
+        let (_kept, control) =
+            control(&[("empty", b""), ("one", b"1\n"), ("off", b"0 \n"), ("zeros", b"00")]);
         let values = ["empty", "one", "off", "zeros", "missing"].map(|name| control.switch(name).unwrap());
         assert_eq!(values, [true, true, false, false, false]);
     }

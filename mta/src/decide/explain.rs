@@ -131,7 +131,13 @@ impl Asked<'_> {
         let complete = self.routing.with_host(address);
         let unhacked = self.routing.without_percent(address);
         if unhacked != complete {
-            report.line(&[b"percent hack: ", &complete, b" becomes ", &unhacked, b", by control/percenthack"]);
+            report.line(&[
+                b"percent hack: ",
+                &complete,
+                b" becomes ",
+                &unhacked,
+                b", by control/percenthack",
+            ]);
         }
         match &route.because {
             Because::Locals => self.tell_locals(route::host(&route.address), report),
@@ -147,7 +153,9 @@ impl Asked<'_> {
                 Ok(())
             }
             Because::Elsewhere => {
-                report.line(&[b"channel: remote, because neither control/locals nor control/virtualdomains has it"]);
+                report.line(&[
+                    b"channel: remote, because neither control/locals nor control/virtualdomains has it",
+                ]);
                 Ok(())
             }
         }
@@ -179,7 +187,11 @@ impl Asked<'_> {
         let routes = self.control.map("smtproutes")?;
         let way = RemoteRoute::to(host, &routes);
         if let Some((key, _)) = routes.find_host(host) {
-            report.line(&[b"route: by the line \"", &self.line_of("smtproutes", key)?, b"\" in control/smtproutes"]);
+            report.line(&[
+                b"route: by the line \"",
+                &self.line_of("smtproutes", key)?,
+                b"\" in control/smtproutes",
+            ]);
         } else {
             report.line(&[b"route: control/smtproutes has none"]);
         }
@@ -294,7 +306,15 @@ fn tell_controller(controller: &Controller, report: &mut Report) {
     let Controller { user, uid, gid, home, dash, ext } = controller;
     let ids = format!(", uid {uid}, gid {gid}, home ");
     report.line(&[
-        b"controller: user ", user, ids.as_bytes(), home, b", dash \"", dash, b"\", extension \"", ext, b"\"",
+        b"controller: user ",
+        user,
+        ids.as_bytes(),
+        home,
+        b", dash \"",
+        dash,
+        b"\", extension \"",
+        ext,
+        b"\"",
     ]);
 }
 
@@ -310,8 +330,9 @@ fn describe(instruction: &Instruction) -> Vec<u8> {
 
 /// Whether this is only because we are not the user: he may well see what we do not.
 fn is_closed(refusal: &Refusal) -> bool {
-    let (Refusal::NoHome { error, .. } | Refusal::HomeUnreadable(error) | Refusal::DotQmailUnreadable { error, .. }) =
-        refusal
+    let (Refusal::NoHome { error, .. }
+    | Refusal::HomeUnreadable(error)
+    | Refusal::DotQmailUnreadable { error, .. }) = refusal
     else {
         return false;
     };

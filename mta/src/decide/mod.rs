@@ -137,9 +137,9 @@ enum View {
 fn view(home: &Home, controller: &Controller) -> Result<View, Trouble> {
     let own = account::effective_uid();
     match () {
+        () if home.is_single_user() && controller.uid != own => Err(Trouble::Internal),
         () if controller.uid == 0 => Err(Trouble::Root),
         () if own == controller.uid => Ok(View::Own),
-        () if home.is_single_user() => Err(Trouble::Internal),
         () if own == 0 => Ok(View::Become(Identity::new(controller.uid, controller.gid))),
         () => Ok(View::Outside),
     }
@@ -147,10 +147,7 @@ fn view(home: &Home, controller: &Controller) -> Result<View, Trouble> {
 
 /// Does something in a process of its own, as somebody else if that is said: the exit status, and what was put
 /// into the vector.
-fn in_child(
-    identity: Option<&Identity>,
-    work: impl FnOnce(&mut Vec<u8>) -> u8,
-) -> io::Result<(u8, Vec<u8>)> {
+fn in_child(identity: Option<&Identity>, work: impl FnOnce(&mut Vec<u8>) -> u8) -> io::Result<(u8, Vec<u8>)> {
     let (reader, writer) = descriptor::pipe()?;
     let child = process::fork(move || {
         if identity.is_some_and(|identity| identity.assume().is_err()) {

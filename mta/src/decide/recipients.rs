@@ -165,10 +165,7 @@ fn home_of(controller: &Controller) -> &Path {
     Path::new(OsStr::from_bytes(&controller.home))
 }
 
-fn answer(
-    home: Result<HomeDirectory, Refusal>,
-    exists: impl FnOnce() -> Result<bool, Refusal>,
-) -> Answer {
+fn answer(home: Result<HomeDirectory, Refusal>, exists: impl FnOnce() -> Result<bool, Refusal>) -> Answer {
     let existing = match home {
         Ok(HomeDirectory::BeingEdited) => return Answer::Accepted,
         Ok(HomeDirectory::Ready) => exists(),

@@ -35,7 +35,6 @@ pub struct Policy {
 /// A way to find out whether a recipient exists.
 pub type RecipientCheck = Box<dyn Fn(&ForwardPath) -> Answer>;
 
-
 impl Policy {
     /// Reads `localiphost`, `rcpthosts`, `morercpthosts.cdb`, `badmailfrom`, `databytes`, `maxrecipients`,
     /// `smtpdbarecr`, and the variables DATABYTES and RELAYCLIENT.
