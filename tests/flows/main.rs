@@ -1,5 +1,6 @@
 //! Mail on its way through the whole suite.
 
+mod bounces;
 mod crashes;
 mod decisions;
 mod full_disk;

@@ -10,6 +10,7 @@
 
 pub mod births;
 pub mod bounce;
+pub mod bounce_parts;
 pub mod channel;
 pub mod cleaner;
 pub mod cleanup;

@@ -17,6 +17,8 @@ pub struct Settings {
     pub bouncefrom: Vec<u8>,
     /// Host name that bounces come from.
     pub bouncehost: Vec<u8>,
+    /// Whether bounces have parts for programs (RFC 3464).
+    pub bouncedsn: bool,
     /// Where bounces go that bounced.
     pub double_bounce_to: Vec<u8>,
 }
@@ -56,6 +58,7 @@ impl Settings {
             },
             bouncefrom: control.line("bouncefrom")?.unwrap_or_else(|| b"MAILER-DAEMON".to_vec()),
             bouncehost: name_or("bouncehost", "bouncehost")?,
+            bouncedsn: control.switch("bouncedsn")?,
             double_bounce_to: [double_bounce_user.as_slice(), b"@", &double_bounce_host].concat(),
             me,
         })
