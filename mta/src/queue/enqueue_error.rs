@@ -11,6 +11,7 @@ pub enum EnqueueError {
     Timeout = 52,
     Write = 53,
     Read = 54,
+    Configuration = 55,
     HomeDirectory = 61,
     QueueDirectory = 62,
     PidFile = 63,

@@ -1,12 +1,13 @@
 //! `qmail-qread` lists the messages in the queue and their recipients.
 //!
-//! Reads    info, local, remote, bounce, mess.      Writes  fd 1: the list, and complaints among it.
+//! Reads    control/conf-split, info, local, remote, bounce, mess.      Writes  fd 1: the list, and complaints among it.
 //! Runs as  root, or qmails in group qmail: nobody else may look into the queue.
 //! Exits    0 · 111 if the queue cannot be read.
 //! Manual   qmail-qread(8).
 
 use super::envelope::{Record, records};
-use super::layout::{Kind, MessageNumber};
+use super::layout::{self, Kind, MessageNumber};
+use crate::control::Control;
 use crate::message::date;
 use crate::setup::home::Home;
 use std::fs;
@@ -20,6 +21,7 @@ use unix::program::{Exit, Invocation};
 /// The program's entry.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
     let home = Home::of_this_program()?;
+    layout::use_split_of(&Control::new(home.control()))?;
     let mut out = BufWriter::new(descriptor::output());
     let listed = list(&home, &mut out);
     out.flush().map_err(|error| Failure::temporary("unable to write the list").because(&error))?;

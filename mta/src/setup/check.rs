@@ -3,6 +3,8 @@
 use super::hierarchy::{self, Entry, What};
 use super::home::Home;
 use super::{Attributes, say};
+use crate::control::Control;
+use crate::queue::layout;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -12,6 +14,7 @@ use unix::program::Exit;
 /// Names every difference; exit 100 if there is one.
 pub fn check(path: &Path) -> Result<Exit, Failure> {
     let home = Home::open(path)?;
+    layout::use_split_of(&Control::new(home.control()))?;
     let mut differs = false;
     for entry in hierarchy::entries() {
         let wanted = Attributes::of(&entry, &home)?;

@@ -7,6 +7,8 @@
 use super::hierarchy::{self, Entry, What};
 use super::home::Home;
 use super::{Attributes, say, services, trouble};
+use crate::control::Control;
+use crate::queue::layout;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -29,6 +31,7 @@ pub fn put_everything(path: &Path) -> Result<(), Failure> {
     unix::process::set_umask(0o022);
     fs::create_dir_all(path).map_err(|error| trouble("create", path, &error))?;
     let home = Home::open(path)?;
+    check_split(&home)?;
     let entries = hierarchy::entries();
     // Asked for before anything is changed: a missing account is an error, not half an installation.
     for entry in &entries {
@@ -38,6 +41,19 @@ pub fn put_everything(path: &Path) -> Result<(), Failure> {
         put(entry, &home)?;
     }
     Ok(())
+}
+
+/// The queue is made as `control/conf-split` says, unless messages are in it that another split has put there.
+fn check_split(home: &Home) -> Result<(), Failure> {
+    layout::use_split_of(&Control::new(home.control()))?;
+    let queue = home.queue();
+    match layout::misplaced(&queue).map_err(|error| trouble("look through", &queue, &error))? {
+        None => Ok(()),
+        Some(message) => Err(Failure::temporary(format!(
+            "{} is not where control/conf-split has it; put the old number back until the queue is empty",
+            queue.join(message).display()
+        ))),
+    }
 }
 
 fn put(entry: &Entry, home: &Home) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! `qmail-getpw` says which account controls a local address that has no assignment.
 //!
-//! Reads    its argument, the local part; the account database.
+//! Reads    its argument, the local part; control/conf-break; the account database.
 //! Writes   fd 1: user, uid, gid, home directory, dash and extension, each with a NUL at its end.
 //! Runs as  qmailp.   Trusts  the account database, and home directories no further than to ask who owns them.
 //! Exits    0 · 100 called wrongly · 111 no installation · 115 a home directory does not answer ·
@@ -19,8 +19,6 @@ use unix::descriptor;
 use unix::failure::{self, Failure};
 use unix::program::{Exit, Invocation};
 
-/// Separates the name of an account from the extension.
-const BREAK: u8 = b'-';
 /// Longer parts of an address are not looked up: no account has such a name.
 const LONGEST_NAME: usize = 31;
 
@@ -63,7 +61,8 @@ pub fn find_telling(
     local: &[u8],
     tell: &mut dyn FnMut(&[u8], &Candidate),
 ) -> Result<Controller, Trouble> {
-    for (name, ext) in splits(local) {
+    let separator = super::break_character(home)?;
+    for (name, ext) in splits(local, separator) {
         let name = name.to_ascii_lowercase();
         let candidate = examine(home, &name)?;
         tell(&name, &candidate);
@@ -76,14 +75,13 @@ pub fn find_telling(
 }
 
 /// The ways to take a local part for a user's name and an extension, the longest name first.
-fn splits(local: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+fn splits(local: &[u8], separator: u8) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     let longest = local.len().min(LONGEST_NAME);
-    (0..=longest).rev().filter_map(|at| {
+    (0..=longest).rev().filter_map(move |at| {
         let (name, rest) = local.split_at_checked(at)?;
         match rest.split_first() {
             None => Some((name, None)),
-            Some((&BREAK, ext)) => Some((name, Some(ext))),
-            Some(_) => None,
+            Some((byte, ext)) => (*byte == separator).then_some((name, Some(ext))),
         }
     })
 }
@@ -138,17 +136,21 @@ mod tests {
 
     #[test]
     fn the_longest_name_is_tried_first_and_the_break_belongs_to_neither_side() {
-        let tried: Vec<_> = splits(b"Joe-a--b").map(|(name, ext)| (text(name), ext.map(text))).collect();
+        let tried: Vec<_> =
+            splits(b"Joe-a--b", b'-').map(|(name, ext)| (text(name), ext.map(text))).collect();
         let expected =
             [("Joe-a--b", None), ("Joe-a-", Some("b")), ("Joe-a", Some("-b")), ("Joe", Some("a--b"))];
+        assert_eq!(tried, expected.map(|(name, ext)| (name.to_owned(), ext.map(str::to_owned))));
+        let tried: Vec<_> = splits(b"a-b+c-d", b'+').map(|(name, ext)| (text(name), ext.map(text))).collect();
+        let expected = [("a-b+c-d", None), ("a-b", Some("c-d"))];
         assert_eq!(tried, expected.map(|(name, ext)| (name.to_owned(), ext.map(str::to_owned))));
     }
 
     #[test]
     fn a_beginning_of_32_bytes_is_no_name() {
         let local = [[b'x'; 32].as_slice(), b"-a"].concat();
-        assert_eq!(splits(&local).count(), 0);
-        assert_eq!(splits(&local[1..]).count(), 1);
+        assert_eq!(splits(&local, b'-').count(), 0);
+        assert_eq!(splits(&local[1..], b'-').count(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod assign;
 pub mod getpw;
 pub mod newu;
 
+use crate::control::Control;
 use crate::setup::home::{Home, NO_FILES_GROUP, Role};
 use std::fs::File;
 use std::io::Read;
@@ -146,6 +147,15 @@ pub fn find_assigned(home: &Home, local: &[u8]) -> Result<Option<(Controller, as
         assign::LookupError::Unreadable(_) | assign::LookupError::NoPrefixEnds => Trouble::Assignments,
     })
 }
+
+/// What separates a user's name from an extension, where no assignment does: the first byte of `conf-break`.
+pub fn break_character(home: &Home) -> Result<u8, Trouble> {
+    let line = Control::new(home.control()).line("conf-break").map_err(|_| Trouble::System)?;
+    Ok(line.and_then(|line| line.first().copied()).unwrap_or(DEFAULT_BREAK))
+}
+
+/// Without `conf-break`.
+const DEFAULT_BREAK: u8 = b'-';
 
 fn is_trusted(file: &File) -> bool {
     file.metadata().is_ok_and(|found| {
