@@ -1,6 +1,7 @@
 //! Mail on its way through the whole suite.
 
 mod bounces;
+mod built_in;
 mod crashes;
 mod decisions;
 mod full_disk;
