@@ -2,10 +2,12 @@
 //! `control/rcptcheck` against real deliveries.
 
 use crate::install::{Installation, OrdinaryUser};
-use harness::{Call, HOST, Instance, Outcome, is_root, owner_uid, skipped, wait_until};
+use harness::{Call, HOST, Instance, Outcome, Running, is_root, owner_uid, skipped, wait_until};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use unix::signal::Signal;
 
 /// What qmail-explain says last, and its exit status.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,14 +44,17 @@ fn deliver(instance: &Instance, address: &str) -> (String, String) {
     let mut found = None;
     wait_until("a report", || {
         let log = instance.log();
-        found = log.lines().find_map(|line| {
-            let (_, report) = line.strip_prefix("delivery ")?.split_once(": ")?;
-            let (verdict, text) = report.split_once(": ")?;
-            Some((verdict.to_owned(), text.trim_end_matches('/').to_owned()))
-        });
+        found = log.lines().find_map(report_line);
         found.is_some()
     });
     found.expect("a report")
+}
+
+/// Verdict and text of a line about the end of a delivery.
+fn report_line(line: &str) -> Option<(String, String)> {
+    let (_, report) = line.strip_prefix("delivery ")?.split_once(": ")?;
+    let (verdict, text) = report.split_once(": ")?;
+    Some((verdict.to_owned(), text.trim_end_matches('/').to_owned()))
 }
 
 /// A text as qmail-send logs it.
@@ -407,6 +412,88 @@ fn b6_a_home_that_qmaild_may_not_look_into_is_no_reason_to_refuse() {
     set_mode(0o1700);
     let sticky = "defer: Home directory is sticky: user is editing his .qmail file. (#4.2.1)";
     assert_eq!((as_qmaild("-none").as_str(), root_is_told("-none").as_str()), ("250 ok", sticky));
+}
+
+/// B6: with real accounts, by root, through qmail-lspawn.
+#[test]
+fn b6_with_accounts_what_is_said_is_what_delivery_does_and_qmaild_refuses_what_bounces() {
+    let Some(installation) = Installation::new() else { return };
+    let joe = OrdinaryUser::named("suite-test-eve", installation.place());
+    let name = joe.account().name.clone();
+    let write = |file: &str, text: &str| {
+        let path = joe.home().join(file);
+        fs::write(&path, text).expect("instructions");
+        chown(&path, Some(joe.account().uid), Some(joe.account().gid)).expect("their owner");
+    };
+    write(".qmail", "./Mailbox\n");
+    write(".qmail-list-default", "# nobody\n");
+    write(".qmail-one", "|true\n");
+    let log = installation.place().join("send.log");
+    let mut start = Command::new(installation.path("bin/qmail-start"));
+    let output = fs::File::create(&log).expect("a log");
+    let assign = "=super:root:0:0:/root:::\n+team-:alias:0:0:/:-::\n.\n";
+    fs::write(installation.path("users/assign"), assign).expect("assignments");
+    for (setting, value) in [("rcptcheck", "1\n"), ("concurrencyremote", "0\n")] {
+        fs::write(installation.path("control").join(setting), value).expect("a setting");
+    }
+    assert_eq!(Call::path(&installation.path("bin/qmail-newu")).run().code, 0);
+    let mut running = Running::start(start.stdin(Stdio::null()).stdout(output).arg("./Mailbox"));
+    let read = || fs::read_to_string(&log).unwrap_or_default();
+    wait_until("qmail-send is ready", || read().contains("status: "));
+    let upper = name.to_ascii_uppercase();
+    let mut wrong = Vec::new();
+    for (local, expected) in [
+        (name.clone(), "deliver: mbox ./Mailbox"),
+        (upper, "deliver: mbox ./Mailbox"),
+        (format!("{name}-one"), "deliver: run true"),
+        (format!("{name}-none"), "bounce: Sorry, no mailbox"),
+        (format!("{name}-list-a.b"), "deliver: to nobody"),
+        (format!("{name}-list"), "bounce: Sorry, no mailbox"),
+        ("qmaild".to_owned(), "bounce: Sorry, no mailbox"),
+        ("daemon-x".to_owned(), "bounce: Sorry, no mailbox"),
+        ("root".to_owned(), "deliver: mbox ./Mailbox"),
+        ("root-x".to_owned(), "bounce: Sorry, no mailbox"),
+        ("alias".to_owned(), "deliver: mbox ./Mailbox"),
+        ("super".to_owned(), "defer: Not allowed to perform deliveries as root."),
+        ("team-x".to_owned(), "defer: Not allowed to perform deliveries as root."),
+        ("x".repeat(40), "bounce: Sorry, no mailbox"),
+    ] {
+        let address = format!("{local}@{HOST}");
+        let said = forecast(&Call::path(&installation.path("bin/qmail-explain")).arg(&address).run());
+        let smtpd = Call::path(&installation.path("bin/qmail-smtpd")).env_clear();
+        let reply = rcpt(installation.as_account("qmaild", smtpd), &address);
+        let before = read().len();
+        let inject =
+            Call::path(&installation.path("bin/qmail-inject")).args(["-a", "-fs@far.example", &address]);
+        assert_eq!(inject.input("Subject: t\n\nx\n").run().code, 0);
+        let mut verdict = None;
+        wait_until("a report", || {
+            let log = read();
+            let lines = log.get(before..).unwrap_or_default();
+            let started = lines.lines().find(|line| line.ends_with(&format!(" to local {address}")));
+            let number = started.and_then(|line| line.split([' ', ':']).nth(2));
+            let report = number.map(|number| format!("delivery {number}: "));
+            let is_its =
+                |line: &&str| report.as_ref().is_some_and(|report| line.starts_with(report.as_str()));
+            verdict = lines.lines().find(is_its).and_then(report_line);
+            verdict.is_some()
+        });
+        let (verdict, text) = verdict.expect("a report");
+        let (kind, reason) = said.result.split_once(": ").expect("a kind and a reason");
+        let (wanted, wanted_text) = match kind {
+            "deliver" => ("success", counts(&said.result)),
+            "bounce" => ("failure", logged(reason)),
+            _ => ("deferral", logged(reason)),
+        };
+        let refused = reply == "550 5.1.1 sorry, no mailbox here by that name";
+        let fits = said.result.starts_with(expected) && verdict == wanted && text.starts_with(&wanted_text);
+        if !fits || refused != (kind == "bounce") || !(refused || reply == "250 ok") {
+            wrong.push(format!("{address}: {said:?}\n  delivery: {verdict} {text}\n  RCPT: {reply}"));
+        }
+    }
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.wait(), 0);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// L1: root looks at nothing below a user's directory.
