@@ -350,6 +350,35 @@ fn p3_a_client_that_guesses_recipients_is_delayed_and_then_sent_away() {
     assert!(text.ends_with("421 too many recipients refused (#4.7.0)\r\n"), "{text}");
 }
 
+/// The account database or a file server that does not answer: here the opening of users/cdb takes longer.
+#[test]
+fn a_check_that_takes_too_long_is_given_up_and_the_session_goes_on() {
+    let instance = Instance::new();
+    if harness::installed("strace").is_none() {
+        return skipped("strace is not installed");
+    }
+    instance.write("control/rcptcheck", "1\n");
+    let slow = instance.path("users/cdb");
+    let call = Call::path(Path::new("strace")).args([
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=openat:delay_enter=40000000",
+        "-P",
+    ]);
+    let call = call.arg(&slow).arg(instance.path("bin/qmail-smtpd")).env_clear();
+    let session = format!("HELO c\r\nMAIL FROM:<s@src.example>\r\nRCPT TO:<joe@{HOST}>\r\nNOOP\r\nQUIT\r\n");
+    let outcome = harness::as_owner(call).input(session).run();
+    if outcome.out.is_empty() {
+        return skipped(&format!("strace does not run here: {}", outcome.err_text()));
+    }
+    let text = outcome.out_text();
+    let replies: Vec<&str> = text.lines().skip(3).collect();
+    let expected = ["451 4.3.0 unable to check this recipient for now", "250 ok", "221 mail.example.org"];
+    assert_eq!(replies, expected);
+}
+
 /// What root, the user, qmaild and anybody else know of an address of a user whose home is open or closed.
 #[test]
 fn b6_a_home_that_qmaild_may_not_look_into_is_no_reason_to_refuse() {

@@ -16,7 +16,7 @@ mod wait;
 pub use call::{Call, Outcome, both};
 pub use dns_server::{Answer, DnsServer, Record};
 pub use home::{FakeQueue, MailHome};
-pub use instance::{HOST, Instance, installable, owner_uid, processes_in};
+pub use instance::{HOST, Instance, as_owner, installable, owner_uid, processes_in};
 pub use running::Running;
 pub use smtp_peer::{Script, SmtpPeer};
 pub use tcp_server::TcpServer;

@@ -85,32 +85,32 @@ impl LocalRecipients {
         if channel == Channel::Remote {
             return Answer::Accepted;
         }
-        match self.ask_child(&address) {
+        match ask_child(TIME_LIMIT, || decide(&self.home, &address)) {
             Ok(Some(ended)) => Answer::from_end(ended),
             Ok(None) | Err(_) => Answer::NotNow,
         }
     }
+}
 
-    /// How the process that was asked ended; nothing if it did not in time.
-    fn ask_child(&self, address: &[u8]) -> io::Result<Option<Ended>> {
-        let deadline = Instant::now().checked_add(TIME_LIMIT);
-        let (reader, writer) = descriptor::pipe()?;
-        let child = process::fork(|| {
-            // The client must not be kept connected by a process that hangs.
-            let _ = process::signal_at_parents_death(Signal::SIGKILL);
-            decide(&self.home, address).exit()
-        })?;
-        drop(writer);
-        // The pipe ends with the child; nobody writes to it.
-        loop {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                give_up(child);
-                return Ok(None);
-            }
-            if poll::wait_one(reader.as_fd(), Interest::Read, left)? {
-                return process::wait_for(child).map(Some);
-            }
+/// How a process that was asked ended; nothing if it did not in time.
+fn ask_child(limit: Duration, question: impl FnOnce() -> Answer) -> io::Result<Option<Ended>> {
+    let deadline = Instant::now().checked_add(limit);
+    let (reader, writer) = descriptor::pipe()?;
+    let child = process::fork(|| {
+        // The client must not be kept connected by a process that hangs.
+        let _ = process::signal_at_parents_death(Signal::SIGKILL);
+        question().exit()
+    })?;
+    drop(writer);
+    // The pipe ends with the child; nobody writes to it.
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            give_up(child);
+            return Ok(None);
+        }
+        if poll::wait_one(reader.as_fd(), Interest::Read, left)? {
+            return process::wait_for(child).map(Some);
         }
     }
 }
