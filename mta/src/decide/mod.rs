@@ -114,12 +114,12 @@ fn find_account_as(
     let lines = if status == 0 { answer.splitn(7, |byte| *byte == 0).nth(6) } else { Some(&answer[..]) };
     let lines = lines.unwrap_or_default();
     lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).for_each(tell);
-    match status {
-        // It has seen what qmail-getpw will see.
-        0 => Controller::decode(&answer).map(|controller| Found { controller, is_certain: true }),
-        _ => return Err(Trouble::from_exit(status)),
+    if status != 0 {
+        return Err(Trouble::from_exit(status));
     }
-    .ok_or(Trouble::Internal)
+    // It has seen what qmail-getpw will see.
+    let controller = Controller::decode(&answer).ok_or(Trouble::Internal)?;
+    Ok(Found { controller, is_certain: true })
 }
 
 /// How the files of a controller can be looked at.

@@ -253,7 +253,8 @@ fn plain(text: &[u8]) -> String {
     text.trim().to_owned()
 }
 
-/// RFC 5322 §2.1.1 allows 998 bytes on a line; the name of the field takes some. No address is as long.
+/// RFC 5322 §2.1.1 allows 998 bytes on a line, and the name of the field takes some. Of an address that is longer,
+/// which no other host takes (RFC 5321 §4.5.3.1.3), the text of the bounce has the rest.
 const FIELD_LIMIT: usize = 960;
 
 #[cfg(test)]
