@@ -8,7 +8,8 @@
 //! retrieve  mailbox → its owner's mail reader  (qmail-popup, qmail-pop3d)
 //! ```
 //!
-//! The rest is what those four stages know: the form of messages, control files, accounts, the installation.
+//! The rest is what those four stages know: the form of messages, control files, accounts, the installation; and
+//! `decide`, which says what they will do with an address (qmail-explain).
 //! `receive` and `deliver` reach the queue through [`queue::client`] alone; `send` alone reads and changes
 //! queue files that it did not create.
 
@@ -23,6 +24,7 @@ pub mod deliver;
 pub mod retrieve;
 
 pub mod control;
+pub mod decide;
 pub mod message;
 pub mod server;
 pub mod setup;

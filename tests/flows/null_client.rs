@@ -1,8 +1,7 @@
 //! A host without a queue: qmail-qmqpc in the place of qmail-queue.
 
-use crate::mail::messages;
 use crate::quick_protocols::serve;
-use harness::{Call, Instance, MailHome, Running, free_port, skipped, wait_until};
+use harness::{Call, Instance, MailHome, Running, free_port, messages, skipped, wait_until};
 use std::path::Path;
 use std::process::{Command, Stdio};
 

@@ -1,7 +1,6 @@
 //! Mail that comes by QMTP and QMQP, through tcpserver, into maildirs.
 
-use crate::mail::messages;
-use harness::{HOST, Instance, TcpServer, is_root, owner_uid, skipped, wait_until};
+use harness::{HOST, Instance, TcpServer, is_root, messages, owner_uid, skipped, wait_until};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;

@@ -5,6 +5,7 @@ use crate::{settles, skipped, wait_until};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -76,6 +77,13 @@ impl Installation {
         assert_eq!(outcome.code, if complaints.is_empty() { 0 } else { 100 }, "{complaints:?}");
         assert_eq!(outcome.err_text(), "");
         complaints
+    }
+
+    /// A call made by an account of the mail system, in its group alone.
+    pub fn as_account(&self, name: &str, mut call: Call) -> Call {
+        let account = account::find_user(name.as_bytes()).expect("the users").expect(name);
+        call.command().uid(account.uid).gid(account.gid);
+        call
     }
 
     /// Starts supervise with a service and supervise with its log, connected as svscan would connect them.

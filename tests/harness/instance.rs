@@ -290,7 +290,8 @@ fn file_of(bytes: &[u8]) -> File {
     file
 }
 
-fn as_owner(mut call: Call) -> Call {
+/// A call made by the owner of installations.
+pub fn as_owner(mut call: Call) -> Call {
     if is_root() {
         call.command().uid(ORDINARY_UID).gid(ORDINARY_UID);
     }

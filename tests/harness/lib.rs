@@ -21,7 +21,7 @@ pub use call::{Call, Outcome, both};
 pub use dns_server::{Answer, DnsServer, Record};
 pub use home::{FakeQueue, MailHome};
 pub use installation::{Installation, uid_of};
-pub use instance::{HOST, Instance, installable, owner_uid, processes_in};
+pub use instance::{HOST, Instance, as_owner, installable, owner_uid, processes_in};
 pub use maildir::messages;
 pub use ordinary_user::OrdinaryUser;
 pub use running::Running;

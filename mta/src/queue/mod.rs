@@ -32,7 +32,7 @@ pub mod layout;
 pub mod listing;
 pub mod qmqpc;
 pub mod qread;
-pub mod queuectl;
 pub mod qstat;
+pub mod queuectl;
 pub mod recipients;
 pub mod trigger;

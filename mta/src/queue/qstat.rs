@@ -1,11 +1,12 @@
 //! `qmail-qstat` counts the messages in the queue.
 //!
-//! Reads    the directories mess and todo.   Writes  fd 1: two lines.
+//! Reads    control/conf-split, the directories mess and todo.   Writes  fd 1: two lines.
 //! Runs as  root, or an account of group qmail: nobody else may look into the queue.
 //! Exits    0 · 111 if something cannot be counted.
 //! Manual   qmail-qstat(8).
 
-use super::layout::Kind;
+use super::layout::{self, Kind};
+use crate::control::Control;
 use crate::setup::home::Home;
 use std::fs;
 use std::io::{self, Write};
@@ -16,7 +17,9 @@ use unix::program::{Exit, Invocation};
 
 /// The program's entry.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
-    let queue = Home::of_this_program()?.queue();
+    let home = Home::of_this_program()?;
+    layout::use_split_of(&Control::new(home.control()))?;
+    let queue = home.queue();
     let messages = count(&queue, Kind::Mess)?;
     let waiting = count(&queue, Kind::Todo)?;
     let text =

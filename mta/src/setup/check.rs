@@ -3,6 +3,8 @@
 use super::hierarchy::{Entry, What};
 use super::home::Home;
 use super::{Attributes, own_directory, plan, say, services, text};
+use crate::control::Control;
+use crate::queue::layout;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -14,6 +16,7 @@ use unix::program::Exit;
 /// Names every difference; exit 100 if there is one.
 pub fn check(path: &Path) -> Result<Exit, Failure> {
     let home = Home::open(path)?;
+    layout::use_split_of(&Control::new(home.control()))?;
     let mut differs = false;
     let mut name = |path: &Path, difference: &str| {
         say(format!("{}: {difference}", path.display()));

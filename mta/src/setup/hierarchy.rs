@@ -91,6 +91,7 @@ const FOR_ALL: &[&str] = &[
     "multilog",
     "pgrphack",
     "preline",
+    "qmail-explain",
     "qmail-inject",
     "qmail-pop3d",
     "qmail-qmqpc",

@@ -9,6 +9,8 @@
 use super::hierarchy::{Entry, What};
 use super::home::Home;
 use super::{Attributes, own_directory, plan, say, services, text, trouble};
+use crate::control::Control;
+use crate::queue::layout;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -31,11 +33,25 @@ pub fn put_everything(path: &Path) -> Result<(), Failure> {
     unix::process::set_umask(0o022);
     fs::create_dir_all(path).map_err(|error| trouble("create", path, &error))?;
     let home = Home::open(path)?;
+    check_split(&home)?;
     // Made before anything is changed: a missing account is an error, not half an installation.
     for (entry, attributes) in plan(&home)? {
         put(&entry, &home, &attributes)?;
     }
     Ok(())
+}
+
+/// The queue is made as `control/conf-split` says, unless messages are in it that another split has put there.
+fn check_split(home: &Home) -> Result<(), Failure> {
+    layout::use_split_of(&Control::new(home.control()))?;
+    let queue = home.queue();
+    match layout::misplaced(&queue).map_err(|error| trouble("look through", &queue, &error))? {
+        None => Ok(()),
+        Some(message) => Err(Failure::temporary(format!(
+            "{} is not where control/conf-split has it; put the old number back until the queue is empty",
+            queue.join(message).display()
+        ))),
+    }
 }
 
 fn put(entry: &Entry, home: &Home, attributes: &Attributes) -> Result<(), Failure> {

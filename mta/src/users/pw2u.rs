@@ -9,6 +9,7 @@
 
 use crate::control::{Control, NameMap, NameSet, Unreadable};
 use crate::setup::home::{Home, Role};
+use crate::users;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
@@ -23,8 +24,10 @@ const USAGE: &str = "qmail-pw2u [ -/ohHuUC ] [ -cCHAR ]";
 
 /// The program's entry.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
-    let options = Options::read(invocation)?;
     let home = Home::of_this_program()?;
+    let separator =
+        users::break_character(&home).map_err(|_| Failure::temporary("unable to read control/conf-break"))?;
+    let options = Options::read(invocation, separator)?;
     let lists = Lists::read(&Control::new(home.path().join("users"))).map_err(|trouble| {
         let name = trouble.file.strip_prefix("control/").unwrap_or(&trouble.file);
         Failure::temporary(format!("unable to read users/{name}")).because(&trouble.error)
@@ -67,8 +70,9 @@ impl Default for Options {
 }
 
 impl Options {
-    fn read(invocation: &Invocation) -> Result<Options, Failure> {
-        let mut read = Options::default();
+    /// `separator` is what qmail-getpw takes for one, if no option says otherwise.
+    fn read(invocation: &Invocation, separator: u8) -> Result<Options, Failure> {
+        let mut read = Options { separator: Some(separator), ..Options::default() };
         let mut options = invocation.options("/ohHuUCc:");
         while let Some(option) = options.next_option().map_err(|error| error.with_usage(USAGE))? {
             match option.letter {

@@ -1,7 +1,8 @@
 //! `qmail-smtpd` takes messages from one SMTP client and hands them to `qmail-queue`.
 //!
 //! Reads    fd 0: commands and messages.   control/{me, smtpgreeting, localiphost, timeoutsmtpd, rcpthosts,
-//!          morercpthosts.cdb, badmailfrom, databytes, maxrecipients, smtpdbarecr}.
+//!          morercpthosts.cdb, badmailfrom, databytes, maxrecipients, smtpdbarecr, rcptcheck}; with rcptcheck what
+//!          decide::recipients reads, in processes of their own.
 //!          TCPREMOTEHOST, TCPREMOTEIP, TCPREMOTEINFO, TCPLOCALHOST, TCPLOCALIP, RELAYCLIENT, DATABYTES.
 //! Writes   fd 1: replies.   fd 2: why it could not serve.
 //! Runs     qmail-queue, or what QMAILQUEUE names, once for each message.
@@ -20,6 +21,7 @@ pub mod session;
 pub mod verbs;
 
 use crate::control::{Control, Unreadable};
+use crate::decide::recipients::LocalRecipients;
 use crate::message::received::{Connection as Ends, Protocol};
 use crate::queue::client::Submission;
 use crate::server::connection::{Connection, Lost, Timeouts};
@@ -123,6 +125,10 @@ impl Server {
                 reply: Reply::NoOwnAddresses,
                 failure: Failure::temporary("unable to find my IP addresses").because(&error),
             })?;
+        }
+        if control.switch("rcptcheck").map_err(unreadable)? {
+            let local = LocalRecipients::read(&home, &control).map_err(unreadable)?;
+            policy.recipient_check = Some(Box::new(move |recipient| local.ask(recipient.address())));
         }
         Ok(Server {
             home,

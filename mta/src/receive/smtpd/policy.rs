@@ -4,6 +4,7 @@ use super::data::BareCarriageReturn;
 use super::path::{ForwardPath, ReversePath};
 use crate::control::rcpthosts::RcptHosts;
 use crate::control::{Control, NameSet, Unreadable};
+use crate::decide::recipients::Answer;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use unix::{environment, number};
@@ -27,7 +28,12 @@ pub struct Policy {
     pub max_recipients: u64,
     /// What is done with a carriage return in the middle of a line.
     pub bare_cr: BareCarriageReturn,
+    /// Says whether a recipient exists; without it all count as existing.
+    pub recipient_check: Option<RecipientCheck>,
 }
+
+/// A way to find out whether a recipient exists.
+pub type RecipientCheck = Box<dyn Fn(&ForwardPath) -> Answer>;
 
 impl Policy {
     /// Reads `localiphost`, `rcpthosts`, `morercpthosts.cdb`, `badmailfrom`, `databytes`, `maxrecipients`,
@@ -45,6 +51,7 @@ impl Policy {
             databytes: databytes(control)?,
             max_recipients: max_recipients(control)?,
             bare_cr: if bare_cr_allowed { BareCarriageReturn::Data } else { BareCarriageReturn::Refused },
+            recipient_check: None,
         })
     }
 
@@ -53,7 +60,7 @@ impl Policy {
         self.databytes == 0 || size <= self.databytes
     }
 
-    /// The recipient as it is queued, or nothing if this client may not send to it.
+    /// The recipient as it is queued, or nothing if this client may not send to its host.
     ///
     /// # Errors
     /// Whether it may cannot be found out.
@@ -62,6 +69,11 @@ impl Policy {
             return Ok(Some(recipient.with_suffix(suffix)));
         }
         Ok(self.recipient_hosts.allows(recipient.address())?.then_some(recipient))
+    }
+
+    /// Whether an admitted recipient exists.
+    pub fn check(&self, recipient: &ForwardPath) -> Answer {
+        self.recipient_check.as_ref().map_or(Answer::Accepted, |check| check(recipient))
     }
 }
 
