@@ -21,6 +21,13 @@ pub fn open_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
 
+/// Opens for reading, and for writing at the end, created with mode 0600 if absent.
+pub fn open_read_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600).custom_flags(nix::libc::O_NONBLOCK);
+    options.open(path)
+}
+
 /// Opens what is there for writing, never creating it and never waiting for the other side of a FIFO.
 pub fn open_write(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
