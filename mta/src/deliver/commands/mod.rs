@@ -13,4 +13,6 @@ pub mod except;
 mod filter;
 pub mod forward;
 pub mod preline;
+pub mod qbiff;
+pub mod qreceipt;
 mod redirect;
