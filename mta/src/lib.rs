@@ -5,6 +5,7 @@
 //! queue     the queue on disk                  (qmail-queue, qmail-clean, qmail-qread)
 //! send      the queue manager                  (qmail-start, qmail-send, qmail-lspawn, qmail-rspawn)
 //! deliver   one delivery at a time             (qmail-local, qmail-remote, programs for .qmail lines)
+//! aliases   tables and lists of addresses       (dot-forward, fastforward, newaliases, newinclude and their tools)
 //! ```
 //!
 //! The rest is what those four stages know: the form of messages, control files, accounts, the installation.
@@ -18,6 +19,8 @@ pub mod queue;
 pub mod send;
 
 pub mod deliver;
+
+pub mod aliases;
 
 pub mod control;
 pub mod message;

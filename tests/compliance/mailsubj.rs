@@ -6,8 +6,13 @@ use std::process::Command;
 
 #[test]
 fn the_date_is_local_and_has_its_offset() {
-    let zones =
-        [("UTC0", "+0000"), ("EST5", "-0500"), ("IST-5:30", "+0530"), ("XXX3:30", "-0330"), ("YYY-14", "+1400")];
+    let zones = [
+        ("UTC0", "+0000"),
+        ("EST5", "-0500"),
+        ("IST-5:30", "+0530"),
+        ("XXX3:30", "-0330"),
+        ("YYY-14", "+1400"),
+    ];
     for (zone, offset) in zones {
         let call = Call::ours("predate").args(["sh", "-c", "cat; date '+%-d %b %Y'"]).env("LC_ALL", "C");
         let outcome = call.env("TZ", zone).input("To: x\n\nbody").run();

@@ -2,6 +2,7 @@
 //! A file for each program.
 
 mod accustamp;
+mod aliases;
 mod chain;
 mod cyclog;
 mod dot_qmail_programs;

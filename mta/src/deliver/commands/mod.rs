@@ -15,4 +15,4 @@ pub mod forward;
 pub mod preline;
 pub mod qbiff;
 pub mod qreceipt;
-mod redirect;
+pub mod redirect;
