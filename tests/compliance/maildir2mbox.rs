@@ -134,10 +134,11 @@ fn what_cannot_be_done_is_named_and_no_message_goes() {
     let scan = |mail: &Mail| fs::remove_dir(mail.path("md/cur")).unwrap();
     let create = |mail: &Mail| fs::create_dir(mail.path("mbox.tmp")).unwrap();
     let read = |mail: &Mail| fs::create_dir(mail.path("mbox")).unwrap();
-    let cases: [(&dyn Fn(&Mail), &str); 3] = [
-        (&scan, "unable to scan $MAILDIR/cur: file does not exist"),
-        (&create, "unable to create {}.tmp: is a directory"),
-        (&read, "unable to read {}: is a directory"),
+    type Prepare = fn(&Mail);
+    let cases: [(Prepare, &str); 3] = [
+        (scan, "unable to scan $MAILDIR/cur: file does not exist"),
+        (create, "unable to create {}.tmp: is a directory"),
+        (read, "unable to read {}: is a directory"),
     ];
     for (prepare, text) in cases {
         let mail = Mail::new();

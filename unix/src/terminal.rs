@@ -25,9 +25,8 @@ pub fn logins() -> Vec<Login> {
     let mut found = Vec::new();
     // SAFETY: no program of the suite reads this list in a second thread, which is all that the calls ask for.
     unsafe { libc::setutxent() };
-    loop {
-        // SAFETY: as above. The answer is null, or points to a record that stays until the next call.
-        let Some(record) = (unsafe { libc::getutxent().as_ref() }) else { break };
+    // SAFETY: as above. The answer is null, or points to a record that stays until the next call.
+    while let Some(record) = unsafe { libc::getutxent().as_ref() } {
         if record.ut_type == libc::USER_PROCESS {
             found.push(Login { user: text(&record.ut_user), line: text(&record.ut_line) });
         }
