@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn aliases_are_followed_and_recipients_keep_their_order() {
         let table = "root@yp.to: god, staff; staff: joe, bob, root; root: |x, joe;";
-        assert_eq!(shown(table, "Root@YP.to", "s"), "s: |x / god joe bob");
+        assert_eq!(shown(table, "Root@YP.to", "s"), "s: |x / god bob joe");
         assert_eq!(shown(table, "nobody@yp.to", "s"), "none");
     }
 
