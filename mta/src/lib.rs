@@ -6,6 +6,7 @@
 //! send      the queue manager                  (qmail-start, qmail-send, qmail-lspawn, qmail-rspawn)
 //! deliver   one delivery at a time             (qmail-local, qmail-remote, programs for .qmail lines)
 //! retrieve  mailbox → its owner's mail reader  (qmail-popup, qmail-pop3d)
+//! aliases   tables and lists of addresses       (dot-forward, fastforward, newaliases, newinclude and their tools)
 //! ```
 //!
 //! The rest is what those four stages know: the form of messages, control files, accounts, the installation; and
@@ -21,6 +22,7 @@ pub mod send;
 
 pub mod deliver;
 
+pub mod aliases;
 pub mod retrieve;
 
 pub mod control;

@@ -2,15 +2,19 @@
 //! A file for each program.
 
 mod accustamp;
+mod aliases;
 mod chain;
 mod cyclog;
 mod dot_qmail_programs;
 mod filters;
 mod fixtures;
 mod lookups;
+mod maildir2mbox;
 mod maildirmake;
+mod mailsubj;
 mod multilog;
 mod program_list;
+mod qbiff;
 mod qmail_getpw;
 mod qmail_inject;
 mod qmail_local;
@@ -25,6 +29,7 @@ mod qmail_qmtpd;
 mod qmail_remote;
 mod qmail_showctl;
 mod qmail_smtpd;
+mod qreceipt;
 mod queue_programs;
 mod rblsmtpd;
 mod splogger;

@@ -53,26 +53,6 @@ const ORIGINAL: &[&str] = &[
     "tcp-env",
 ];
 
-/// Those that are not there yet. One that is there has to be taken off this list.
-const NOT_YET: &[&str] = &[
-    "datemail",
-    "elq",
-    "maildir2mbox",
-    "maildirwatch",
-    "mailsubj",
-    "newaliases",
-    "pinq",
-    "predate",
-    "qail",
-    "qbiff",
-    "qmail-pop3d",
-    "qmail-popup",
-    "qmail-qmqpc",
-    "qmail-qmqpd",
-    "qmail-qmtpd",
-    "qreceipt",
-];
-
 /// The names of our programs and scripts.
 fn ours() -> BTreeSet<String> {
     let parts = ["mta", "supervise", "tcpserver", "cyclog"];
@@ -107,15 +87,10 @@ fn table() -> BTreeSet<String> {
 fn every_program_of_the_original_is_there_with_its_page_and_its_line_in_the_readme() {
     let (ours, pages, table) = (ours(), pages(), table());
     for name in ORIGINAL {
-        if NOT_YET.contains(name) {
-            assert!(!ours.contains(*name), "{name} is there: take it off the list NOT_YET");
-            continue;
-        }
         assert!(ours.contains(*name), "{name} is missing");
         assert!(pages.contains(*name), "{name} has no manual page");
         assert!(table.contains(*name), "{name} is missing in the README's table");
     }
-    assert!(NOT_YET.iter().all(|name| ORIGINAL.contains(name)), "{NOT_YET:?}");
 }
 
 #[test]

@@ -13,5 +13,7 @@ pub mod except;
 mod filter;
 pub mod forward;
 pub mod preline;
+pub mod qbiff;
+pub mod qreceipt;
 pub mod qsmhook;
-mod redirect;
+pub mod redirect;
