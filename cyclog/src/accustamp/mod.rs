@@ -20,6 +20,7 @@ mod stamper;
 
 use crate::filter;
 use crate::input::{Input, Piece};
+use crate::line_start::LineStarts;
 use reader::Reader;
 use stamper::Stamper;
 use std::os::fd::AsFd;
@@ -32,7 +33,7 @@ use unix::stamp::Stamp;
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     match invocation.arguments.as_slice() {
         [dashes, words @ ..] if dashes == b"--" && !words.is_empty() => run_with(words),
-        _ => filter::run(&mut Stamper::new(Stamp::now)),
+        _ => filter::run(&mut LineStarts::new(Stamper::new(Stamp::now))),
     }
 }
 
@@ -46,7 +47,7 @@ fn run_with(words: &[Vec<u8>]) -> Result<Exit, Failure> {
 
 /// Stamps lines until their end or TERM. An unreadable input has ended, as it has without a program.
 fn copy(term: &Signals, reader: &mut Reader<'_>) -> Result<(), Failure> {
-    let mut stamper = Stamper::new(Stamp::now);
+    let mut stamper = LineStarts::new(Stamper::new(Stamp::now));
     let mut input = Input::new();
     let mut output = Vec::new();
     while let Ok(is_ready) = input.wait(&[term.as_fd(), reader.as_fd()]) {

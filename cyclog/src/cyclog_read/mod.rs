@@ -12,6 +12,7 @@ mod position;
 mod source;
 
 use crate::filter::Filter;
+use crate::line_start::LineStarts;
 use crate::names;
 use crate::{tai64nlocal, tailocal};
 use position::{Listing, Next, Place, Position};
@@ -213,8 +214,8 @@ impl Output {
     fn new(local_time: bool) -> Output {
         let mut filters: Vec<Box<dyn Filter>> = Vec::new();
         if local_time {
-            filters.push(Box::new(tai64nlocal::Converter::new(local_time::at::<i64>)));
-            filters.push(Box::new(tailocal::Converter::new(local_time::at::<u64>)));
+            filters.push(Box::new(LineStarts::new(tai64nlocal::Converter::new(local_time::at::<i64>))));
+            filters.push(Box::new(LineStarts::new(tailocal::Converter::new(local_time::at::<u64>))));
         }
         Output { filters, within_line: false }
     }
