@@ -5,6 +5,7 @@ mod chain;
 mod cyclog;
 mod cyclog_read;
 mod disk;
+mod logging;
 mod multilog;
 mod settings;
 mod supervise;
