@@ -30,7 +30,7 @@ use unix::file;
 use unix::local_time;
 use unix::program::{Exit, Invocation};
 
-/// Runs `cyclog-read [-f] [-t] dir`.
+/// Runs `cyclog-read [-f | --follow] [-t | --local-time] dir`.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     let options = Options::parse(&invocation.arguments).ok_or_else(|| Failure::usage(USAGE))?;
     let mut reader = Reader {
@@ -252,7 +252,7 @@ fn write(bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::temporary("unable to write output").because(&error))
 }
 
-const USAGE: &str = "cyclog-read [ -f ] [ -t ] dir";
+const USAGE: &str = "cyclog-read [ -f | --follow ] [ -t | --local-time ] dir";
 /// How long nothing is looked for at the end of a log.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Bytes that are read at once.
