@@ -410,8 +410,58 @@ fn r5_term_during_retries_of_a_processor_ends_it_and_loses_nothing() {
     logger.signal(Signal::SIGTERM);
     wait_until("cyclog ended", || !logger.is_alive());
     assert_eq!(logger.wait(), 0);
-    fs::remove_file(log.join("processed")).expect("the output of the processor");
+    assert!(!log.join("processed").exists());
     assert_eq!(whole_log(&log), numbered_lines(1..=14));
+}
+
+#[test]
+fn a_processor_that_hangs_or_fails_longer_than_it_may_leaves_its_file_as_it_was_logged() {
+    for processor in ["!echo part; sleep 1000; :", "!echo part; exit 1"] {
+        let directory = scratch();
+        let options = ["-s600", "-m100", "-P1"];
+        let input = numbered_lines(1..=30);
+        let outcome =
+            Call::ours("cyclog").args(options).arg(directory.path()).arg(processor).input(&input).run();
+        assert_eq!(outcome.code, 0);
+        let errors = outcome.err_text();
+        assert!(errors.contains("cyclog: warning: processor out of time for @"), "{errors}");
+        assert!(errors.ends_with(", keeping it as it was logged\n"), "{errors}");
+        assert_eq!(whole_log(directory.path()), input);
+        assert!(names(directory.path()).iter().all(|name| name.starts_with('@')));
+        assert!(logs(directory.path()).iter().all(|file| mode(file) == 0o444));
+    }
+}
+
+#[test]
+fn when_the_processor_finds_no_space_lines_are_dropped_if_that_is_the_policy() {
+    let Some(disk) = FullDisk::new() else { return };
+    // The copy of the first file finds no space, and goes on when a file says so.
+    let processor = format!("!cat; test -e {0} || exec cat /dev/zero", disk.place().join("go").display());
+    let errors = fs::File::create(disk.error_file()).expect("a file for standard error");
+    let mut logger = Running::start(
+        Command::new(program("cyclog"))
+            .args(["-Ddrop", "-s600", "-m100"])
+            .arg(disk.logs())
+            .arg(processor)
+            .stdin(Stdio::piped())
+            .stderr(errors),
+    );
+    // More than a pipe holds: this ends because cyclog reads.
+    write(&mut logger, &numbered_lines(1..=8000));
+    fs::write(disk.place().join("go"), "").expect("a file that holds nothing");
+    wait_until("the log goes on", || {
+        write(&mut logger, b"afterwards\n");
+        whole_log(&disk.logs()).ends_with(b"afterwards\n")
+    });
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    let told = |line: &str| {
+        line.starts_with("cyclog: warning: processor failed for @")
+            && line.ends_with(", dropping lines: out of disk space")
+    };
+    assert!(disk.errors().lines().any(told), "{}", disk.errors());
+    let log = String::from_utf8(whole_log(&disk.logs())).expect("text");
+    assert_eq!(log.matches(" lines dropped: out of disk space\n").count(), 1, "{log}");
 }
 
 #[test]

@@ -259,3 +259,26 @@ fn lines_that_do_not_fit_at_the_end_are_dropped_if_that_is_the_policy() {
     wait_until("multilog ended", || !logger.is_alive());
     assert_eq!(logger.wait(), 0);
 }
+
+#[test]
+fn a_processor_that_hangs_or_fails_longer_than_it_may_leaves_its_file_unprocessed_and_the_log_goes_on() {
+    for processor in ["!echo part; sleep 1000; :", "!echo part; exit 1"] {
+        let scratch = scratch();
+        let script = ["s4096", "n100", processor, "P1", "./log"];
+        let input = lines(1..=100);
+        let outcome = Call::ours("multilog").args(script).within(scratch.path()).input(&input).run();
+        let warning = "multilog: warning: processor out of time in ./log, keeping it unprocessed\n";
+        assert_eq!(
+            (outcome.code, outcome.err_text().ends_with(warning)),
+            (0, true),
+            "{}",
+            outcome.err_text()
+        );
+        let log = scratch.path().join("log");
+        let names = fs::read_dir(&log).expect("the log").map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().expect("a name")).collect();
+        names.sort();
+        assert!(names[0].ends_with(".u") && names[1..] == ["current", "lock", "state"], "{names:?}");
+        assert_eq!(whole_log(&log), input);
+    }
+}

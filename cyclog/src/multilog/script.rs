@@ -44,6 +44,8 @@ pub struct Settings {
     pub keep: Keep,
     /// A command of the shell through which finished files go.
     pub processor: Option<Vec<u8>>,
+    /// How long the log waits for it, all its tries for one file together, if not for ever.
+    pub processor_limit: Option<Duration>,
     /// What happens when the disk is full.
     pub when_full: WhenFull,
 }
@@ -57,6 +59,7 @@ impl Script {
             period: None,
             keep: Keep { files: 10, bytes: None },
             processor: None,
+            processor_limit: None,
             when_full: WhenFull::Block,
         };
         let labels = arguments.first().is_some_and(|first| first.starts_with(b"t"));
@@ -74,6 +77,7 @@ impl Script {
                 b's' => settings.extent = extent(number::scan(rest).0),
                 b'n' => settings.keep.files = number::scan(rest).0.max(2),
                 b'!' => settings.processor = Some(rest.to_vec()),
+                b'P' => settings.processor_limit = at_least_one(rest).map(Duration::from_secs),
                 b'R' => settings.period = at_least_one(rest).map(Duration::from_secs),
                 b'S' => settings.keep.bytes = at_least_one(rest),
                 b'D' => settings.when_full = WhenFull::parse(rest).unwrap_or(settings.when_full),
@@ -153,6 +157,13 @@ mod tests {
         let limits = logs.iter().map(|log| (log.period, log.keep.bytes));
         let hour = Some(Duration::from_secs(3600));
         assert_eq!(limits.collect::<Vec<_>>(), [(hour, Some(1_000_000)), (None, None)]);
+    }
+
+    #[test]
+    fn the_time_of_a_processor_is_for_ever_or_as_long_as_the_script_says() {
+        let logs = logs(&["!gzip", "./a", "P30", "./b", "P0", "./c"]);
+        let limits: Vec<_> = logs.iter().map(|log| log.processor_limit).collect();
+        assert_eq!(limits, [None, Some(Duration::from_secs(30)), None]);
     }
 
     #[test]
