@@ -236,6 +236,24 @@ fn r1_a_full_disk_delays_lines_and_loses_none() {
 }
 
 #[test]
+fn r1_a_disk_without_room_for_files_delays_lines_and_loses_none() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = start_cyclog(&["-s600", "-m100"], &disk.logs(), &disk.error_file());
+    wait_until("the first file is there", || !logs(&disk.logs()).is_empty());
+    disk.fill_with_files();
+    write(&mut logger, &numbered_lines(1..=30));
+    wait_until("cyclog says that it cannot make a file", || {
+        let text = disk.errors();
+        text.starts_with("cyclog: warning: unable to create @")
+            && text.ends_with(", pausing: out of disk space\n")
+    });
+    disk.make_room();
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(&disk.logs()), numbered_lines(1..=30));
+}
+
+#[test]
 fn r5_term_ends_a_paused_cyclog_which_says_what_is_lost() {
     let Some(disk) = full_disk() else { return };
     let mut logger = cyclog_paused_with_30_lines(&disk);
@@ -462,6 +480,34 @@ fn when_the_processor_finds_no_space_lines_are_dropped_if_that_is_the_policy() {
     assert!(disk.errors().lines().any(told), "{}", disk.errors());
     let log = String::from_utf8(whole_log(&disk.logs())).expect("text");
     assert_eq!(log.matches(" lines dropped: out of disk space\n").count(), 1, "{log}");
+}
+
+/// L8: bytes pass unchanged, and none of them but the newline is the end of a line.
+#[test]
+fn l8_a_line_is_one_line_of_the_log_and_of_what_is_shown_whatever_its_bytes() {
+    let directory = scratch();
+    fs::create_dir(directory.path().join("log")).expect("a directory");
+    fs::write(directory.path().join("patterns"), "").expect("a pattern file");
+    let lines: Vec<Vec<u8>> =
+        (0..=255).filter(|byte| *byte != b'\n').map(|byte| [b'<', byte, b'\r', b'>'].to_vec()).collect();
+    let input = [lines.join(&b'\n'), b"\n".to_vec()].concat();
+    let shell = |script: &str| {
+        let path = format!("{}:/usr/bin:/bin", harness::programs().display());
+        let call = Call::path(Path::new("/bin/sh")).args(["-c", script]).env("PATH", path);
+        let outcome = call.within(directory.path()).input(&input).run();
+        assert_eq!(outcome.code, 0);
+        outcome
+    };
+    let shown = shell("usually patterns | cyclog log");
+    assert!(shown.err == input && whole_log(&directory.path().join("log")) == input);
+    let shown = shell("accustamp -- multilog t e =status +'*>' ./labelled; cyclog-read labelled");
+    for lines_shown in [&shown.out, &shown.err] {
+        let of_lines: Vec<&[u8]> = lines_shown.split_inclusive(|byte| *byte == b'\n').collect();
+        assert_eq!(of_lines.len(), lines.len());
+        assert!(
+            of_lines.iter().zip(&lines).all(|(shown, line)| shown[26 + 18..] == [line, &b"\n"[..]].concat())
+        );
+    }
 }
 
 #[test]

@@ -49,7 +49,8 @@ impl FullDisk {
         let scratch = scratch();
         let place = scratch.path().join("disk");
         fs::create_dir(&place).expect("a directory");
-        let mount = Mount::new(&["-t", "tmpfs", "-o", &format!("size={size}"), "small"], place)?;
+        let options = format!("size={size},nr_inodes=1000");
+        let mount = Mount::new(&["-t", "tmpfs", "-o", &options, "small"], place)?;
         let disk = FullDisk { mount, scratch };
         fs::create_dir(disk.logs()).expect("a directory");
         Some(disk)
@@ -72,6 +73,21 @@ impl FullDisk {
         while filler.write_all(&zeros).is_ok() {}
     }
 
+    /// Leaves no room for one more file, though for bytes.
+    pub fn fill_with_files(&self) {
+        fs::create_dir(self.files()).expect("a directory");
+        let mut numbers = 0_u32..;
+        while numbers
+            .next()
+            .is_some_and(|number| fs::write(self.files().join(number.to_string()), "").is_ok())
+        {}
+    }
+
+    /// Makes room for files.
+    pub fn make_room(&self) {
+        fs::remove_dir_all(self.files()).expect("the files");
+    }
+
     /// Gives the space back.
     pub fn make_space(&self) {
         fs::remove_file(self.filler()).expect("the filler");
@@ -82,6 +98,10 @@ impl FullDisk {
         let mut mount = Command::new("mount");
         let status = mount.args(["-o", "remount,size=100m"]).arg(&self.mount.0).status();
         assert!(status.is_ok_and(|status| status.success()), "the disk stays small");
+    }
+
+    fn files(&self) -> PathBuf {
+        self.mount.0.join("files")
     }
 
     fn filler(&self) -> PathBuf {

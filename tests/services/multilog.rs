@@ -131,6 +131,57 @@ fn r5_term_ends_a_paused_multilog_which_says_what_is_lost() {
 }
 
 #[test]
+fn r5_term_after_space_was_made_writes_what_was_read() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = told_of_the_full_disk(&disk, &["./log"], "pausing");
+    logger.signal(Signal::SIGSTOP);
+    disk.make_space();
+    logger.signal(Signal::SIGTERM);
+    logger.signal(Signal::SIGCONT);
+    wait_until("multilog ended", || !logger.is_alive());
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(&disk.logs()), lines(1..=30));
+    assert_eq!(mode(&disk.logs().join("current")), 0o744);
+}
+
+#[test]
+fn r1_a_disk_without_room_for_files_delays_lines_and_loses_none() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = start(&["s4096", "n100", "./log"], disk.place(), &disk.error_file());
+    wait_until("the log is open", || disk.logs().join("current").exists());
+    disk.fill_with_files();
+    write(&mut logger, lines(1..=300).as_bytes());
+    wait_until("multilog says that it cannot make a file", || {
+        disk.errors() == "multilog: warning: unable to create ./log/current, pausing: out of disk space\n"
+    });
+    disk.make_room();
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(&disk.logs()), lines(1..=300));
+}
+
+#[test]
+fn r2_a_log_whose_last_fsync_failed_is_not_called_closed() {
+    let works = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        return skipped("strace, which makes fsync fail, does not work here");
+    }
+    let scratch = scratch();
+    // The first one is that of the directory when it is made.
+    let outcome = Call::path(Path::new("strace"))
+        .args(["-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=2+"])
+        .arg(program("multilog"))
+        .arg("./log")
+        .within(scratch.path())
+        .input(lines(1..=10))
+        .run();
+    let warning = "multilog: warning: unable to write ./log/current to disk, part of it may be lost: input/output error\n";
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (0, warning));
+    assert_eq!(mode(&scratch.path().join("log/current")), 0o644);
+    assert_eq!(whole_log(&scratch.path().join("log")), lines(1..=10));
+}
+
+#[test]
 fn r5_term_during_retries_of_a_processor_ends_it_and_loses_nothing() {
     let scratch = scratch();
     let errors = scratch.path().join("err");
