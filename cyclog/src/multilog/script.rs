@@ -50,6 +50,15 @@ pub struct Settings {
     pub when_full: WhenFull,
 }
 
+impl Settings {
+    /// These settings for a directory. A file alone is not larger than all of them may be together.
+    fn of(&self, directory: &[u8]) -> Settings {
+        let bytes = self.keep.bytes.unwrap_or(u64::MAX);
+        let extent = Extent { size: self.extent.size.min(bytes.max(SMALLEST_SIZE)), ..self.extent };
+        Settings { directory: directory.to_vec(), extent, ..self.clone() }
+    }
+}
+
 impl Script {
     /// Reads the arguments. Actions that nobody knows do nothing, as in the original.
     pub fn parse(arguments: &[Vec<u8>]) -> Script {
@@ -71,8 +80,7 @@ impl Script {
                 b'e' => return Some(Action::Alert),
                 b'=' => return Some(Action::Status(rest.to_vec())),
                 b'.' | b'/' => {
-                    let directory = argument.clone();
-                    return Some(Action::Log(Settings { directory, ..settings.clone() }));
+                    return Some(Action::Log(settings.of(argument)));
                 }
                 b's' => settings.extent = extent(number::scan(rest).0),
                 b'n' => settings.keep.files = number::scan(rest).0.max(2),
@@ -153,6 +161,9 @@ mod tests {
 
     #[test]
     fn files_can_end_after_a_time_and_a_log_can_have_a_size() {
+        let small = &logs(&["s9000", "S5000", "./a"])[0];
+        assert_eq!((small.extent.size, small.keep.bytes), (5000, Some(5000)));
+        assert_eq!(logs(&["S1", "./a"])[0].extent.size, 4096);
         let logs = logs(&["R3600", "S1000000", "./a", "R", "S0", "./b"]);
         let limits = logs.iter().map(|log| (log.period, log.keep.bytes));
         let hour = Some(Duration::from_secs(3600));
