@@ -385,6 +385,13 @@ fn the_files_of_a_log_never_have_more_bytes_than_it_may_have() {
     assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
     let log = whole_log(directory.path());
     assert!((3500..=5000).contains(&log.len()) && input.ends_with(&log), "{}", log.len());
+
+    // Nor has one file of it, however large files may be.
+    let directory = scratch();
+    let outcome = Call::ours("cyclog").arg("-S5000").arg(directory.path()).input(&input).run();
+    assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
+    let log = whole_log(directory.path());
+    assert!(!log.is_empty() && log.len() <= 5000 && input.ends_with(&log), "{}", log.len());
 }
 
 #[test]

@@ -51,6 +51,12 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Sends the program a signal.
+    pub fn signal(&self, signal: Signal) {
+        // If it has just ended, that is noticed soon.
+        let _ = process::kill(self.pid, signal);
+    }
+
     /// Writes all of the bytes, however slowly the program reads.
     ///
     /// # Errors
@@ -127,7 +133,7 @@ fn become_program(words: &[Vec<u8>], input: &OwnedFd) -> io::Error {
     if let Err(error) = descriptor::place(input, 0) {
         return error;
     }
-    [Signal::SIGTERM, Signal::SIGCHLD].into_iter().for_each(signal::default);
+    [Signal::SIGTERM, Signal::SIGALRM, Signal::SIGCHLD].into_iter().for_each(signal::default);
     signal::unblock_all();
     exec(words, &Environment::inherited(), Search::PathOrShell)
 }

@@ -98,6 +98,13 @@ impl Log {
         self.unprocessed = self.processor.as_ref().map(unprocessed);
     }
 
+    /// Ends the file being written before its time, unless it is empty.
+    pub fn end_file(&mut self, patience: &mut Patience<'_>) {
+        if self.current.as_ref().is_some_and(|current| current.written > 0) {
+            self.finish(patience);
+        }
+    }
+
     /// How long until the file being written ends for its age.
     pub fn due_in(&self) -> Option<Duration> {
         self.current.as_ref().and_then(|current| current.age.rest())

@@ -13,6 +13,7 @@
 //!   full disk it waits for space, and the service waits for it.
 //! * TERM: the line that is being read is completed from what the pipe holds, and the rest of the pipe is left to the
 //!   next cyclog. A paused cyclog tries once more and then ends.
+//! * ALRM: the file being written ends here, unless it is empty.
 //! * A file is made when there is a byte for it, so a log that ends with a full file loses nothing to an empty one.
 //!   Only the first file is made at once; without input it stays there, empty.
 //!
@@ -50,7 +51,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     signal::ignore(Signal::SIGPIPE);
     std::env::set_current_dir(Path::new(std::ffi::OsStr::from_bytes(directory)))
         .map_err(|error| Failure::temporary([b"unable to chdir to ", directory].concat()).because(&error))?;
-    let mut patience = Patience::catching(invocation, &[Signal::SIGCHLD])
+    let mut patience = Patience::catching(invocation, &[Signal::SIGCHLD, Signal::SIGALRM])
         .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
     let mut log = Log::new(limits, processor);
     let mut backlog = Backlog::new(when_full, Vec::new);
@@ -88,6 +89,10 @@ fn parse(invocation: &Invocation) -> Result<Settings<'_>, Failure> {
             _ => limits.extent.margin = number.min(limits.extent.size),
         }
     }
+    // A file alone is not larger than all of them may be together.
+    if let Some(bytes) = limits.keep.bytes {
+        limits.extent.size = limits.extent.size.min(bytes.max(SMALLEST_SIZE));
+    }
     let (directory, rest) = options.operands().split_first().ok_or_else(|| Failure::usage(USAGE))?;
     let command = rest.first().and_then(|word| word.strip_prefix(b"!"));
     let processor = command.map(|command| Processor { command: command.to_vec(), limit: processor_limit });
@@ -110,6 +115,10 @@ fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Re
         if patience.is_terminated() {
             backlog.add(input.rest_of_line());
             break Ok(());
+        }
+        if patience.take(Signal::SIGALRM) {
+            log.end_file(patience);
+            continue;
         }
         let is_ready = match input.wait_within(&[patience.as_fd()], limit) {
             Ok(is_ready) => is_ready,
