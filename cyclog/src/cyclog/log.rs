@@ -68,6 +68,7 @@ struct Current {
     file: File,
     written: u64,
     age: Age,
+    ends_early: bool,
 }
 
 impl Log {
@@ -98,10 +99,10 @@ impl Log {
         self.unprocessed = self.processor.as_ref().map(unprocessed);
     }
 
-    /// Ends the file being written before its time, unless it is empty.
-    pub fn end_file(&mut self, patience: &mut Patience<'_>) {
-        if self.current.as_ref().is_some_and(|current| current.written > 0) {
-            self.finish(patience);
+    /// Ends the file being written before its time, unless it is empty, with the next [`settle`](Store::settle).
+    pub fn end_file(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.ends_early = current.written > 0;
         }
     }
 
@@ -153,7 +154,7 @@ impl Log {
         self.newest = Some(name);
         let object = name.encode();
         match file::create_new(Path::new(&object), 0o644) {
-            Ok(file) => Ok(Current { name, file, written: 0, age: Age::new(period) }),
+            Ok(file) => Ok(Current { name, file, written: 0, age: Age::new(period), ends_early: false }),
             Err(error) => Err(Trouble::new("unable to create", object, error)),
         }
     }
@@ -205,10 +206,12 @@ impl Store for Log {
 
     /// Makes the first file, before there is anything to write to it; ends a file for its age; processes it.
     fn settle(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble> {
-        if self.current.as_ref().is_some_and(|current| current.age.is_over()) {
-            self.finish(patience);
-        }
+        // The complete file before the one that ends now.
         self.process(patience)?;
+        if self.current.as_ref().is_some_and(|current| current.ends_early || current.age.is_over()) {
+            self.finish(patience);
+            self.process(patience)?;
+        }
         if self.is_started { Ok(()) } else { self.current(patience).map(|_| ()) }
     }
 

@@ -117,7 +117,7 @@ fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Re
             break Ok(());
         }
         if patience.take(Signal::SIGALRM) {
-            log.end_file(patience);
+            log.end_file();
             continue;
         }
         let is_ready = match input.wait_within(&[patience.as_fd()], limit) {
