@@ -36,6 +36,7 @@ mod extent;
 pub mod filter;
 mod input;
 mod label;
+pub mod line_start;
 mod names;
 pub mod patience;
 mod processor;

@@ -6,6 +6,7 @@ mod cyclog;
 mod cyclog_read;
 mod disk;
 mod fail2ban;
+mod logging;
 mod multilog;
 mod settings;
 mod supervise;
