@@ -122,7 +122,8 @@ fn finish_is_told_how_the_program_ended() {
 
 #[test]
 fn the_service_waits_for_its_finish() {
-    let service = service("exec sleep 1000", &[("finish", "read line <../gate; exit 0")]);
+    let files = [("finish", "read line <../gate; exit 0"), ("timeout-finish", "0\n")];
+    let service = service("exec sleep 1000", &files);
     wait_until("a process", || service.json()["pid"].is_u64());
     service.svc("-t");
     service.wait_for_svstat_to_say(", finishing");
@@ -131,6 +132,33 @@ fn the_service_waits_for_its_finish() {
     drop(fs::OpenOptions::new().write(true).open(service.path("gate")).expect("a reader of the gate"));
     assert_eq!(service.call("svwait", &["-d", "-t", "30", "service"]).code, 0);
     service.wait_for_svstat_to_say(", normally up");
+}
+
+#[test]
+fn a_finish_that_hangs_is_killed_with_its_children_and_the_service_comes_back() {
+    let finish = "sleep 1000 & echo $! >>../children; wait";
+    let files = [("finish", finish), ("timeout-finish", "300\n"), ("process-group", "")];
+    let service = service("echo start >>../starts; exit 1", &files);
+    wait_until("another start", || service.read("starts").lines().count() >= 2);
+    let warning = "supervise: warning: finish takes too long, killing it";
+    assert_eq!(service.read("errors").lines().next(), Some(warning));
+    let child: i32 = service.read("children").lines().next().expect("a child").parse().expect("its number");
+    wait_until("the child to be gone", || {
+        let stat = fs::read_to_string(format!("/proc/{child}/stat"));
+        stat.map_or(true, |stat| stat.contains(") Z "))
+    });
+}
+
+#[test]
+fn a_finish_without_a_limit_of_its_own_gets_that_of_s6() {
+    let files = [("finish", "exec sleep 1000"), ("timeout-finish", "soon\n")];
+    let service = service("echo start >>../starts; exit 1", &files);
+    wait_until("another start", || service.read("starts").lines().count() == 2);
+    let warnings = ["unable to read timeout-finish: not a number", "finish takes too long, killing it"]
+        .map(|text| format!("supervise: warning: {text}"));
+    assert_eq!(service.read("errors").lines().take(2).collect::<Vec<_>>(), warnings);
+    fs::remove_file(service.path("service/timeout-finish")).expect("the file");
+    wait_until("a third start", || service.read("starts").lines().count() == 3);
 }
 
 #[test]
