@@ -2,10 +2,13 @@
 
 use harness::{Call, Outcome, Running, program, scratch, settles, wait_until};
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
+use unix::poll::Interest;
 use unix::signal::Signal;
 
 /// A service directory `service` with files and a supervise. Both processes end with the test.
@@ -244,6 +247,67 @@ fn svwait_waits_for_every_directory_and_says_how_it_is_called() {
     assert_eq!((usage.code, usage.err_text().as_str()), (100, text));
     service.supervise.signal(Signal::SIGTERM);
     assert_eq!(service.call("svwait", &["-d", "-t", "0", "missing"]).code, 99);
+}
+
+#[test]
+fn each_change_of_the_status_is_news_for_everybody_who_waits() {
+    let service = service("exec sleep 1000", &[("down", "")]);
+    let waiting = |letter: &str| {
+        let mut command = Command::new(program("svwait"));
+        Running::start(command.args([letter, "service"]).current_dir(service.scratch.path()))
+    };
+    let event = || unix::fifo::open_reader(&service.path("service/supervise/event")).expect("a FIFO");
+    let has_news = |event: &fs::File| {
+        unix::poll::wait_one(event.as_fd(), Interest::Read, Some(Duration::from_secs(30))).expect("a poll")
+    };
+    for (letter, letters) in [("-u", "-u"), ("-d", "-d"), ("-u", "-o")] {
+        let mut waiters: Vec<Running> = (0..100).map(|_| waiting(letter)).collect();
+        let reader = event();
+        assert!(waiters.iter_mut().all(Running::is_alive));
+        service.svc(letters);
+        assert!(has_news(&reader));
+        for waiter in &mut waiters {
+            assert_eq!(waiter.wait(), 0);
+        }
+    }
+    let reader = event();
+    service.svc("-p");
+    assert!(has_news(&reader));
+    service.wait_for_svstat_to_say(", paused");
+    service.svc("-c");
+}
+
+#[test]
+fn svwait_outlives_a_supervise_and_a_directory_of_the_same_name() {
+    let mut service = service("exec sleep 1000", &[("down", "")]);
+    let wait_for_up = |service: &Service| {
+        let mut command = Command::new(program("svwait"));
+        Running::start(command.arg("service").current_dir(service.scratch.path()))
+    };
+    let start_another = |service: &mut Service| {
+        let mut command = Command::new(program("supervise"));
+        service.supervise = Running::start(command.arg("service").current_dir(service.scratch.path()));
+        wait_until("another supervise", || service.call("svok", &["service"]).code == 0);
+    };
+    let mut waiter = wait_for_up(&service);
+    service.supervise.signal(Signal::SIGKILL);
+    service.supervise.wait();
+    start_another(&mut service);
+    assert!(waiter.is_alive());
+    service.svc("-u");
+    assert_eq!(waiter.wait(), 0);
+
+    service.svc("-d");
+    assert_eq!(service.call("svwait", &["-d", "service"]).code, 0);
+    let mut waiter = wait_for_up(&service);
+    service.svc("-x");
+    service.supervise.wait();
+    fs::rename(service.path("service"), service.path("old")).expect("another name");
+    fs::create_dir(service.path("service")).expect("a directory of the old name");
+    harness::put_program(&service.path("service/run"), "#!/bin/sh\nexec sleep 1000\n");
+    assert!(waiter.is_alive());
+    start_another(&mut service);
+    assert_eq!(waiter.wait(), 0);
 }
 
 #[test]

@@ -9,6 +9,10 @@
 //! | supervise is alive if a reader has open | `svcontrol` | `supervise/ok`        |
 //! | normally down       | byte 20 of the status   | a file `down`                 |
 //!
+//! Beyond daemontools there is the FIFO `supervise/event`. supervise opens it for writing, and closes it, each time
+//! that the status has changed: those who have it open for reading see that a writer came and went. There may be
+//! thousands of them, whom supervise need not know, and for whom it never waits.
+//!
 //! A supervise of the older form keeps both sets of files, so that the tools of either generation work on its
 //! service; only the older ones, if it is told to, or if a subdirectory cannot be made.
 
@@ -94,6 +98,17 @@ impl Layout {
             Layout::Nested => "supervise/lock",
         })
     }
+}
+
+/// In which everybody who waits for a change of the status sees a writer come and go.
+const EVENT: &str = "supervise/event";
+
+/// What to poll, to wait for a status of the service directory that comes after this call.
+///
+/// # Errors
+/// There was no supervise of ours, or the directory is somebody else's.
+pub fn open_event(directory: &[u8]) -> io::Result<File> {
+    fifo::open_reader(&Path::new(OsStr::from_bytes(directory)).join(EVENT))
 }
 
 fn has_reader(path: &Path) -> bool {
@@ -192,6 +207,10 @@ impl ServiceDir {
     pub fn write_status(&self, encode: impl Fn(Layout) -> Vec<u8>) -> Result<(), Vec<u8>> {
         let write = |held: &Held| self.write_one_status(held.layout, &encode(held.layout));
         let written: Vec<Result<(), Vec<u8>>> = self.held.iter().map(write).collect();
+        if self.held.iter().any(|held| held.layout == Layout::Nested) {
+            // Mostly nobody waits, and there is nothing to open for writing.
+            drop(fifo::open_writer(Path::new(EVENT)));
+        }
         written.into_iter().rev().collect()
     }
 
@@ -238,6 +257,8 @@ fn hold_nested(name: &[u8]) -> Result<Held, Failure> {
         .map_err(|error| fifo_fatal(&[b"unable to read ", name, b"/supervise/control"], &error))?;
     let writer = fifo::open_writer(layout.control())
         .map_err(|error| fifo_fatal(&[b"unable to write ", name, b"/supervise/control"], &error))?;
+    // Without it, those who wait look again and again.
+    let _ = fifo::make(Path::new(EVENT));
     Ok(Held { layout, commands, others: vec![lock, writer] })
 }
 
