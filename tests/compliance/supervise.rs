@@ -329,6 +329,28 @@ fn setuser_gives_the_identity_that_setuidgid_gives() {
     assert_eq!(failure(&setuidgid).code, ours.code);
 }
 
+/// The newer tool of ours, which the supervise of daemontools tells nothing.
+#[test]
+fn svwait_and_json_work_with_either_supervise() {
+    for supervise in [installed("supervise"), Some(program("supervise"))].into_iter().flatten() {
+        let tools = Tools { svc: program("svc"), svstat: program("svstat"), svok: program("svok") };
+        let scratch = service(PATIENT);
+        fs::write(scratch.path().join("service/down"), "").expect("the file down");
+        let service = Supervised::start(scratch, &supervise, &tools);
+        let svwait = |letter: &str, seconds: &str| {
+            service.call(&program("svwait"), &[letter, "-t", seconds, "service"]).code
+        };
+        assert_eq!([svwait("-d", "30"), svwait("-u", "0"), svwait("-r", "0")], [0, 99, 99]);
+        service.svc("-u");
+        assert_eq!([svwait("-u", "30"), svwait("-d", "0"), svwait("-r", "0")], [0, 99, 99]);
+        let json = service.call(&tools.svstat, &["--json", "service"]).out_text();
+        let json: serde_json::Value = serde_json::from_str(&json).expect("an object");
+        assert_eq!((json["state"].as_str(), json["want"].as_str()), (Some("up"), Some("up")));
+        service.svc("-d");
+        assert_eq!(svwait("-d", "30"), 0);
+    }
+}
+
 /// A service of the older form, for the tools of the newer one.
 #[test]
 fn the_newer_tools_work_on_a_service_of_the_older_form() {

@@ -10,3 +10,4 @@ mod settings;
 mod supervise;
 mod svscan;
 mod tcpserver;
+mod usage;
