@@ -3,8 +3,8 @@
 //! Each of our programs has to work with the others of daemontools, so the scenarios run in all combinations.
 
 use harness::{
-    Call, Outcome, Running, both, installed, is_root, program, put_program, scratch, settles, skipped,
-    wait_until,
+    Call, Outcome, Running, Suite, assert, assert_eq, both, counting, installed, is_root, program,
+    put_program, scratch, settles, skipped, wait_until,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -29,13 +29,13 @@ fn each_combination(test: impl Fn(&Path, &Tools)) {
     let reference = installed("supervise").zip(tools(&installed));
     let own = ours("supervise").zip(tools(&ours)).expect("programs that were built");
     if let Some(reference) = reference {
-        test(&reference.0, &reference.1);
+        counting("supervise", Suite::Reference, || test(&reference.0, &reference.1));
         test(&reference.0, &own.1);
         test(&own.0, &reference.1);
     } else {
         skipped("daemontools is not installed");
     }
-    test(&own.0, &own.1);
+    counting("supervise", Suite::Ours, || test(&own.0, &own.1));
 }
 
 /// A service directory with a `run`, called `service` in a directory of the test's own.

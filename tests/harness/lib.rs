@@ -8,16 +8,18 @@ mod dns_server;
 pub mod figures;
 mod home;
 mod instance;
+mod reference;
 mod running;
 mod smtp_peer;
 mod tcp_server;
 mod user_home;
 mod wait;
 
-pub use call::{Call, Outcome, both};
+pub use call::{Call, Outcome};
 pub use dns_server::{Answer, DnsServer, Record};
 pub use home::{FakeQueue, MailHome};
 pub use instance::{HOST, Instance, installable, owner_uid, processes_in};
+pub use reference::{Suite, both, counting, held};
 pub use running::Running;
 pub use smtp_peer::{Script, SmtpPeer};
 pub use tcp_server::TcpServer;
@@ -32,7 +34,8 @@ use std::path::{Path, PathBuf};
 /// If it was not built: `cargo test` does not build the programs of other packages.
 pub fn program(name: &str) -> PathBuf {
     let path = programs().join(name);
-    assert!(path.is_file(), "{} is not there: run `cargo build --workspace` first", path.display());
+    // Not the one that is counted.
+    std::assert!(path.is_file(), "{} is not there: run `cargo build --workspace` first", path.display());
     path
 }
 
