@@ -4,6 +4,7 @@
 //! docs/benchmarks.md keeps the last ones, with the machine they are from. The programs measured are those of the release build.
 
 mod compare;
+mod supervise;
 mod tcprules;
 
 use compare::Comparison;
@@ -12,7 +13,7 @@ use compare::Comparison;
 type Benchmark = fn() -> Vec<Comparison>;
 
 /// The benchmarks by name, in the order of the tables.
-const BENCHMARKS: &[(&str, Benchmark)] = &[("tcprules", tcprules::run)];
+const BENCHMARKS: &[(&str, Benchmark)] = &[("supervise", supervise::run), ("tcprules", tcprules::run)];
 
 fn main() {
     // cargo passes options of its own test runner, such as --bench.
