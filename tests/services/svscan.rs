@@ -194,8 +194,8 @@ fn of_many_services_that_are_killed_every_one_comes_back_and_none_runs_twice() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let end = Instant::now();
-    for number in 0..many {
-        let is_back = || scanned.sleeping(&name(number)).is_some_and(|pid| pid != last[number]);
+    for (number, last) in last.iter().enumerate() {
+        let is_back = || scanned.sleeping(&name(number)).is_some_and(|pid| pid != *last);
         wait_until(&name(number), is_back);
     }
     let times: usize = killed.iter().sum();
