@@ -5,6 +5,7 @@
 
 mod compare;
 mod loggers;
+mod supervise;
 mod tcprules;
 
 use compare::Comparison;
@@ -13,7 +14,8 @@ use compare::Comparison;
 type Benchmark = fn() -> Vec<Comparison>;
 
 /// The benchmarks by name, in the order of the tables.
-const BENCHMARKS: &[(&str, Benchmark)] = &[("tcprules", tcprules::run), ("loggers", loggers::run)];
+const BENCHMARKS: &[(&str, Benchmark)] =
+    &[("tcprules", tcprules::run), ("loggers", loggers::run), ("supervise", supervise::run)];
 
 fn main() {
     // cargo passes options of its own test runner, such as --bench.

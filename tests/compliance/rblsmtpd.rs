@@ -1,6 +1,6 @@
 //! `rblsmtpd`.
 
-use harness::{Answer, Call, DnsServer, Outcome, Record, Running, both};
+use harness::{Answer, Call, DnsServer, Outcome, Record, Running, assert, assert_eq, both};
 use std::path::Path;
 use std::process::{Command, Stdio};
 

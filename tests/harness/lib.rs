@@ -11,19 +11,21 @@ mod installation;
 mod instance;
 mod maildir;
 mod ordinary_user;
+mod reference;
 mod running;
 mod smtp_peer;
 mod tcp_server;
 mod user_home;
 mod wait;
 
-pub use call::{Call, Outcome, both};
+pub use call::{Call, Outcome};
 pub use dns_server::{Answer, DnsServer, Record};
 pub use home::{FakeQueue, MailHome};
 pub use installation::{Installation, uid_of};
 pub use instance::{HOST, Instance, as_owner, installable, owner_uid, processes_in};
 pub use maildir::messages;
 pub use ordinary_user::OrdinaryUser;
+pub use reference::{Suite, both, counting, held};
 pub use running::Running;
 pub use smtp_peer::{Script, SmtpPeer};
 pub use tcp_server::TcpServer;
@@ -39,7 +41,8 @@ use std::path::{Path, PathBuf};
 /// If it was not built: `cargo test` does not build the programs of other packages.
 pub fn program(name: &str) -> PathBuf {
     let path = programs().join(name);
-    assert!(path.is_file(), "{} is not there: run `cargo build --workspace` first", path.display());
+    // Not the one that is counted.
+    std::assert!(path.is_file(), "{} is not there: run `cargo build --workspace` first", path.display());
     path
 }
 

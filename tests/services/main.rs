@@ -12,3 +12,4 @@ mod settings;
 mod supervise;
 mod svscan;
 mod tcpserver;
+mod usage;
