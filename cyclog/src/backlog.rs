@@ -67,6 +67,8 @@ pub struct Backlog {
     /// Whether the last byte that went into the log is not a newline.
     within_line: bool,
     gap: Option<Gap>,
+    /// The line that tells of the last gap, while it waits.
+    notice: Option<Notice>,
     /// Before this the full disk is not tried again.
     retry_at: Option<Instant>,
 }
@@ -78,10 +80,26 @@ struct Gap {
     within_line: bool,
 }
 
+/// A line of ours before all other bytes that wait.
+struct Notice {
+    /// How many lines it says were dropped.
+    lines: u64,
+    /// How many bytes of it wait.
+    length: usize,
+}
+
 impl Backlog {
     /// An empty one.
     pub fn new(when_full: WhenFull, line_start: fn() -> Vec<u8>) -> Backlog {
-        Backlog { when_full, line_start, bytes: Vec::new(), within_line: false, gap: None, retry_at: None }
+        Backlog {
+            when_full,
+            line_start,
+            bytes: Vec::new(),
+            within_line: false,
+            gap: None,
+            notice: None,
+            retry_at: None,
+        }
     }
 
     /// Takes bytes that belong into the log.
@@ -149,6 +167,7 @@ impl Backlog {
                 }
                 Ok(None) => {
                     self.bytes.clear();
+                    self.notice = None;
                     return Ok(());
                 }
                 Err(trouble) => trouble,
@@ -159,7 +178,7 @@ impl Backlog {
                 return Ok(());
             }
             if !is_end && trouble.is_full_disk() && self.when_full != WhenFull::Block {
-                self.bytes.drain(..done);
+                self.forget(done);
                 done = 0;
                 if self.keeps_up() {
                     patience.warn(&trouble, self.consequence());
@@ -179,6 +198,15 @@ impl Backlog {
         let last = done.checked_sub(1).and_then(|last| self.bytes.get(last));
         self.within_line = last.is_some_and(|last| *last != b'\n');
         done
+    }
+
+    /// Takes away so many bytes, which have been written.
+    fn forget(&mut self, done: usize) {
+        self.bytes.drain(..done);
+        self.notice = self.notice.take().and_then(|Notice { lines, length }| {
+            let length = length.checked_sub(done).filter(|length| *length > 0)?;
+            Some(Notice { lines, length })
+        });
     }
 
     /// Whatever was in the way: what can be written is not lost.
@@ -212,9 +240,13 @@ impl Backlog {
         }
     }
 
-    /// Drops all that waits.
+    /// Drops all that waits. What a line of ours said and could not be written is part of what the next one says.
     fn drop_all(&mut self) {
         let gap = self.gap.get_or_insert(Gap { lines: 0, within_line: false });
+        if let Some(Notice { lines, length }) = self.notice.take() {
+            self.bytes.drain(..length.min(self.bytes.len()));
+            gap.lines = gap.lines.saturating_add(lines);
+        }
         let newlines = memchr::memchr_iter(b'\n', &self.bytes).count();
         gap.lines = gap.lines.saturating_add(newlines as u64);
         gap.within_line = self.bytes.last().map_or(gap.within_line, |last| *last != b'\n');
@@ -238,6 +270,7 @@ impl Backlog {
             let start: &[u8] = if self.within_line { b"\n" } else { b"" };
             let text = format!("{lines} lines dropped: out of disk space\n");
             let line = [start, &(self.line_start)(), text.as_bytes()].concat();
+            self.notice = Some(Notice { lines, length: line.len() });
             self.bytes.splice(..0, line);
         }
     }

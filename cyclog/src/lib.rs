@@ -6,7 +6,7 @@
 //!
 //! `accustamp` says when each line came, `usually` shows the unusual ones to somebody, `cyclog` keeps the newest
 //! in files of bounded size and number, `tailocal` makes the stamps readable. `cyclog-read` shows a log of either
-//! generation.
+//! generation. `splogger` gives lines to syslog instead.
 //!
 //! The younger generation does the first three with one program, and its stamps are TAI64N labels:
 //!
@@ -24,6 +24,8 @@ pub mod tailocal;
 
 pub mod cyclog_read;
 
+pub mod splogger;
+
 pub mod multilog;
 pub mod tai64n;
 pub mod tai64nlocal;
@@ -34,6 +36,7 @@ mod extent;
 pub mod filter;
 mod input;
 mod label;
+pub mod line_start;
 mod names;
 pub mod patience;
 mod processor;

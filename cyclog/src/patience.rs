@@ -11,7 +11,7 @@ use unix::signal::{Signal, Signals};
 /// Something that failed and may work later.
 #[derive(Debug)]
 pub struct Trouble {
-    /// What was tried, such as `unable to write to`. Warnings with the same one are told once a minute.
+    /// What was tried, such as `unable to write to`.
     pub action: &'static str,
     /// With what: a name from the directory, perhaps.
     pub object: Vec<u8>,
@@ -118,8 +118,8 @@ impl<'a> Patience<'a> {
     }
 
     /// Says what is wrong and what follows from it, unless the like was said within the last minute.
-    pub fn warn(&mut self, trouble: &Trouble, consequence: &str) {
-        if self.told.is_due(trouble.action, Instant::now()) {
+    pub fn warn(&mut self, trouble: &Trouble, consequence: &'static str) {
+        if self.told.is_due((trouble.action, consequence), Instant::now()) {
             self.invocation.warn(trouble.line(consequence));
         }
     }
@@ -133,14 +133,17 @@ impl AsFd for Patience<'_> {
     }
 }
 
-/// When each action was last told to have failed.
+/// When each kind of trouble was last told.
 #[derive(Default)]
-struct Told(Vec<(&'static str, Instant)>);
+struct Told(Vec<(Kind, Instant)>);
+
+/// An action and what follows from its failure.
+type Kind = (&'static str, &'static str);
 
 impl Told {
-    fn is_due(&mut self, action: &'static str, now: Instant) -> bool {
-        match self.0.iter_mut().find(|(known, _)| *known == action) {
-            None => self.0.push((action, now)),
+    fn is_due(&mut self, kind: Kind, now: Instant) -> bool {
+        match self.0.iter_mut().find(|(known, _)| *known == kind) {
+            None => self.0.push((kind, now)),
             Some((_, last)) if now.saturating_duration_since(*last) >= SILENCE => *last = now,
             Some(_) => return false,
         }
@@ -161,11 +164,14 @@ mod tests {
     fn the_same_warning_is_told_once_a_minute() {
         let mut told = Told::default();
         let start = Instant::now();
-        assert!(told.is_due("unable to write to", start));
-        assert!(!told.is_due("unable to write to", start + Duration::from_secs(59)));
-        assert!(told.is_due("unable to create", start + Duration::from_secs(59)));
-        assert!(told.is_due("unable to write to", start + Duration::from_secs(60)));
-        assert!(!told.is_due("unable to write to", start + Duration::from_secs(61)));
+        let later = |seconds| start + Duration::from_secs(seconds);
+        let write = ("unable to write to", ", pausing");
+        assert!(told.is_due(write, start));
+        assert!(!told.is_due(write, later(59)));
+        assert!(told.is_due(("unable to create", ", pausing"), later(59)));
+        assert!(told.is_due(("unable to write to", ", dropping lines"), later(59)));
+        assert!(told.is_due(write, later(60)));
+        assert!(!told.is_due(write, later(61)));
     }
 
     #[test]

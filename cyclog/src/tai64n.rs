@@ -5,44 +5,35 @@
 //! Exits    0 at the end of the input · 111 silently when fd 0 or fd 1 fails.
 //! Manual   tai64n(8).    tai64nlocal makes the labels readable.
 
-use crate::filter::{self, Filter};
+use crate::filter;
 use crate::label;
+use crate::line_start::{LineStart, LineStarts, Start};
 use unix::failure::Failure;
 use unix::program::{Exit, Invocation};
 use unix::stamp::Stamp;
 
 /// Runs `tai64n`. Arguments are ignored.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
-    filter::run_strictly(&mut Stamper { clock: Stamp::now, at_line_start: true })
+    filter::run_strictly(&mut LineStarts::new(Stamper { clock: Stamp::now }))
 }
 
 /// Puts a label before the first byte of each line. A last line without its newline stays one.
 struct Stamper<Clock> {
     clock: Clock,
-    at_line_start: bool,
 }
 
-impl<Clock: FnMut() -> Stamp> Filter for Stamper<Clock> {
-    fn change(&mut self, input: &[u8], output: &mut Vec<u8>) {
-        let mut rest = input;
-        while !rest.is_empty() {
-            if self.at_line_start {
-                output.extend_from_slice(&label::encode((self.clock)()));
-                output.push(b' ');
-            }
-            let (line, after) = filter::split_line(rest);
-            output.extend_from_slice(line);
-            self.at_line_start = line.ends_with(b"\n");
-            rest = after;
-        }
+impl<Clock: FnMut() -> Stamp> LineStart for Stamper<Clock> {
+    fn change(&mut self, _: &[u8], output: &mut Vec<u8>) -> Start {
+        output.extend_from_slice(&label::encode((self.clock)()));
+        output.push(b' ');
+        Start::Done(0)
     }
-
-    fn finish(&mut self, _: &mut Vec<u8>) {}
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::Filter;
 
     fn stamped(pieces: &[&[u8]]) -> String {
         let mut seconds = 0x35;
@@ -50,7 +41,7 @@ mod tests {
             seconds += 1;
             Stamp { seconds, nanoseconds: 0 }
         };
-        let mut stamper = Stamper { clock, at_line_start: true };
+        let mut stamper = LineStarts::new(Stamper { clock });
         let mut output = Vec::new();
         pieces.iter().for_each(|piece| stamper.change(piece, &mut output));
         stamper.finish(&mut output);

@@ -9,8 +9,9 @@
 //! The original took `@` and any digits for a label and died of most of them. Here a label has exactly 24 digits and
 //! a local time; every other line passes unchanged, and so does a label that the end of the input may have cut.
 
-use crate::filter::{self, Filter};
+use crate::filter;
 use crate::label;
+use crate::line_start::{LineStart, LineStarts, Start};
 use std::io::Write;
 use unix::failure::Failure;
 use unix::local_time::{self, LocalTime};
@@ -18,15 +19,12 @@ use unix::program::{Exit, Invocation};
 
 /// Runs `tai64nlocal`. Arguments are ignored.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
-    filter::run_strictly(&mut Converter::new(local_time::at))
+    filter::run_strictly(&mut LineStarts::new(Converter::new(local_time::at)))
 }
 
 /// Replaces the label of each line.
 pub struct Converter<Calendar> {
     calendar: Calendar,
-    at_line_start: bool,
-    /// The start of a line that does not yet show whether it has a label: at most [`label::LENGTH`] bytes.
-    held: Vec<u8>,
     /// The last second that was converted and its text. Neighbouring lines often have the same one.
     last: Option<(i64, Vec<u8>)>,
 }
@@ -34,11 +32,11 @@ pub struct Converter<Calendar> {
 impl<Calendar: FnMut(i64) -> Option<LocalTime>> Converter<Calendar> {
     /// Converts with the local times that `calendar` has for Unix seconds.
     pub fn new(calendar: Calendar) -> Self {
-        Converter { calendar, at_line_start: true, held: Vec::new(), last: None }
+        Converter { calendar, last: None }
     }
 
     /// Appends the local time that a label stands for. Whether it was one.
-    pub fn convert(&mut self, text: &[u8], output: &mut Vec<u8>) -> bool {
+    fn convert(&mut self, text: &[u8], output: &mut Vec<u8>) -> bool {
         let Some(moment) = label::decode(text) else { return false };
         if self.last.as_ref().is_none_or(|(known, _)| *known != moment.seconds) {
             self.last = (self.calendar)(moment.seconds).as_ref().map(|time| (moment.seconds, format(time)));
@@ -51,40 +49,19 @@ impl<Calendar: FnMut(i64) -> Option<LocalTime>> Converter<Calendar> {
     }
 }
 
-impl<Calendar: FnMut(i64) -> Option<LocalTime>> Filter for Converter<Calendar> {
-    fn change(&mut self, input: &[u8], output: &mut Vec<u8>) {
-        let held = std::mem::take(&mut self.held);
-        let joined;
-        let mut rest = if held.is_empty() {
-            input
-        } else {
-            joined = [&held, input].concat();
-            &joined
-        };
-        while !rest.is_empty() {
-            if self.at_line_start {
-                let digits = rest.iter().skip(1).take_while(|byte| label::is_digit(**byte));
-                let length = digits.count().saturating_add(1);
-                let starts_one = rest.starts_with(b"@") && length <= label::LENGTH;
-                if starts_one && length == rest.len() {
-                    self.held = rest.to_vec();
-                    return;
-                }
-                let (label, after) = rest.split_at_checked(length).unwrap_or((rest, b""));
-                if starts_one && self.convert(label, output) {
-                    rest = after;
-                }
-            }
-            let (line, after) = filter::split_line(rest);
-            output.extend_from_slice(line);
-            self.at_line_start = line.ends_with(b"\n");
-            rest = after;
+impl<Calendar: FnMut(i64) -> Option<LocalTime>> LineStart for Converter<Calendar> {
+    /// A label with nothing after it is undecided: a 25th digit would make it none.
+    fn change(&mut self, line: &[u8], output: &mut Vec<u8>) -> Start {
+        let digits = line.iter().skip(1).take_while(|byte| label::is_digit(**byte)).take(label::LENGTH);
+        let length = digits.count().saturating_add(1);
+        if !line.starts_with(b"@") || length > label::LENGTH {
+            return Start::Done(0);
         }
-    }
-
-    /// The end of the input inside a label: who knows whether it was whole? It stays as it is.
-    fn finish(&mut self, output: &mut Vec<u8>) {
-        output.append(&mut self.held);
+        match line.split_at_checked(length) {
+            Some((_, b"")) => Start::Undecided,
+            Some((text, _)) if self.convert(text, output) => Start::Done(length),
+            _ => Start::Done(0),
+        }
     }
 }
 
@@ -96,6 +73,7 @@ fn format(time: &LocalTime) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::Filter;
     use proptest::prelude::{ProptestConfig, proptest};
 
     /// A calendar in which the number of seconds is the year.
@@ -111,10 +89,9 @@ mod tests {
     }
 
     fn converted(pieces: &[&[u8]]) -> String {
-        let mut converter = Converter::new(years);
+        let mut converter = LineStarts::new(Converter::new(years));
         let mut output = Vec::new();
         pieces.iter().for_each(|piece| converter.change(piece, &mut output));
-        assert!(converter.held.len() <= label::LENGTH);
         converter.finish(&mut output);
         String::from_utf8(output).unwrap()
     }
@@ -143,6 +120,13 @@ mod tests {
             let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
             assert_eq!(converted(&[head, tail]), converted(&[text.as_bytes()]));
             assert_eq!(converted(&bytes), converted(&[text.as_bytes()]));
+        }
+
+        #[test]
+        fn what_is_undecided_is_short(text in "@?[0-9a-f]{0,60}") {
+            if Converter::new(years).change(text.as_bytes(), &mut Vec::new()) == Start::Undecided {
+                assert!(text.len() <= label::LENGTH);
+            }
         }
     }
 }

@@ -12,7 +12,8 @@
 //!
 //! whose local time has a year of four digits. Every other line passes unchanged.
 
-use crate::filter::{self, Filter};
+use crate::filter;
+use crate::line_start::{LineStart, LineStarts, Start};
 use std::io::Write;
 use unix::failure::Failure;
 use unix::local_time::{self, LocalTime};
@@ -21,15 +22,12 @@ use unix::program::{Exit, Invocation};
 
 /// Runs `tailocal`. Arguments are ignored.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
-    filter::run(&mut Converter::new(local_time::at))
+    filter::run(&mut LineStarts::new(Converter::new(local_time::at)))
 }
 
 /// Replaces the stamp of each line.
 pub struct Converter<Calendar> {
     calendar: Calendar,
-    at_line_start: bool,
-    /// The start of a line that does not yet show whether it has a stamp; see [`Start::Undecided`].
-    held: Vec<u8>,
     /// The last number that was converted and its text. Neighbouring lines often have the same second.
     last: Option<(u64, Vec<u8>)>,
 }
@@ -37,7 +35,7 @@ pub struct Converter<Calendar> {
 impl<Calendar: FnMut(u64) -> Option<LocalTime>> Converter<Calendar> {
     /// Converts with the local times that `calendar` has for Unix seconds.
     pub fn new(calendar: Calendar) -> Self {
-        Converter { calendar, at_line_start: true, held: Vec::new(), last: None }
+        Converter { calendar, last: None }
     }
 
     /// The text for a number of seconds, if there is one.
@@ -49,48 +47,25 @@ impl<Calendar: FnMut(u64) -> Option<LocalTime>> Converter<Calendar> {
     }
 }
 
-impl<Calendar: FnMut(u64) -> Option<LocalTime>> Filter for Converter<Calendar> {
-    fn change(&mut self, input: &[u8], output: &mut Vec<u8>) {
-        let held = std::mem::take(&mut self.held);
-        let joined;
-        let mut rest = if held.is_empty() {
-            input
-        } else {
-            joined = [&held, input].concat();
-            &joined
-        };
-        while !rest.is_empty() {
-            if self.at_line_start {
-                match Start::of(rest) {
-                    Start::Undecided => {
-                        self.held = rest.to_vec();
-                        return;
-                    }
-                    Start::Plain => {}
-                    Start::Stamp { seconds, length } => {
-                        if let Some(text) = self.text(seconds) {
-                            output.extend_from_slice(text);
-                            rest = rest.get(length..).unwrap_or_default();
-                        }
-                    }
+impl<Calendar: FnMut(u64) -> Option<LocalTime>> LineStart for Converter<Calendar> {
+    fn change(&mut self, line: &[u8], output: &mut Vec<u8>) -> Start {
+        match Found::in_line(line) {
+            Found::Undecided => Start::Undecided,
+            Found::Plain => Start::Done(0),
+            Found::Stamp { seconds, length } => match self.text(seconds) {
+                Some(text) => {
+                    output.extend_from_slice(text);
+                    Start::Done(length)
                 }
-            }
-            let (line, after) = filter::split_line(rest);
-            output.extend_from_slice(line);
-            self.at_line_start = line.ends_with(b"\n");
-            rest = after;
+                None => Start::Done(0),
+            },
         }
-    }
-
-    /// The end of the input inside a number: who knows whether it was whole? It stays as it is.
-    fn finish(&mut self, output: &mut Vec<u8>) {
-        output.append(&mut self.held);
     }
 }
 
 /// What the first bytes of a line are.
 #[derive(Debug, PartialEq, Eq)]
-enum Start {
+enum Found {
     /// A stamp of so many bytes, without the dot and what follows it.
     Stamp { seconds: u64, length: usize },
     /// Something else.
@@ -99,26 +74,26 @@ enum Start {
     Undecided,
 }
 
-impl Start {
-    fn of(line: &[u8]) -> Start {
+impl Found {
+    fn in_line(line: &[u8]) -> Found {
         let (seconds, length) = number::scan(line);
         if length == 0 || length > LONGEST_NUMBER {
-            return Start::Plain;
+            return Found::Plain;
         }
-        let stamp = Start::Stamp { seconds, length };
+        let stamp = Found::Stamp { seconds, length };
         let Some((next, rest)) = line.get(length..).and_then(|rest| rest.split_first()) else {
-            return Start::Undecided;
+            return Found::Undecided;
         };
         if length >= SHORTEST_NUMBER {
-            return if next.is_ascii_alphanumeric() || !next.is_ascii() { Start::Plain } else { stamp };
+            return if next.is_ascii_alphanumeric() || !next.is_ascii() { Found::Plain } else { stamp };
         }
         if *next != b'.' {
-            return Start::Plain;
+            return Found::Plain;
         }
         match (number::scan(rest).1, rest.len()) {
-            (digits, length) if digits == length && digits <= MICROSECOND_DIGITS => Start::Undecided,
+            (digits, length) if digits == length && digits <= MICROSECOND_DIGITS => Found::Undecided,
             (MICROSECOND_DIGITS, _) => stamp,
-            _ => Start::Plain,
+            _ => Found::Plain,
         }
     }
 }
@@ -142,6 +117,7 @@ const MICROSECOND_DIGITS: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::Filter;
     use proptest::prelude::{ProptestConfig, proptest};
 
     /// A calendar in which the number of seconds is the year.
@@ -158,7 +134,7 @@ mod tests {
     }
 
     fn converted(pieces: &[&[u8]]) -> String {
-        let mut converter = Converter::new(years);
+        let mut converter = LineStarts::new(Converter::new(years));
         let mut output = Vec::new();
         pieces.iter().for_each(|piece| converter.change(piece, &mut output));
         converter.finish(&mut output);
@@ -207,10 +183,10 @@ mod tests {
         }
 
         #[test]
-        fn what_is_held_back_is_short(text in "[0-9.\n]{0,100}") {
-            let mut converter = Converter::new(years);
-            converter.change(text.as_bytes(), &mut Vec::new());
-            assert!(converter.held.len() <= LONGEST_NUMBER + 8);
+        fn what_is_undecided_is_short(text in "[0-9.]{0,100}") {
+            if Converter::new(years).change(text.as_bytes(), &mut Vec::new()) == Start::Undecided {
+                assert!(text.len() <= LONGEST_NUMBER + 8);
+            }
         }
     }
 }

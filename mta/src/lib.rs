@@ -1,13 +1,16 @@
 //! The mail system. The modules stand in the order in which a message meets them.
 //!
 //! ```text
-//! receive   network or user → qmail-queue      (qmail-smtpd, qmail-inject, sendmail)
-//! queue     the queue on disk                  (qmail-queue, qmail-clean, qmail-qread)
+//! receive   network or user → qmail-queue      (qmail-smtpd, qmail-qmtpd, qmail-qmqpd, qmail-inject, sendmail)
+//! queue     the queue on disk, or elsewhere     (qmail-queue, qmail-clean, qmail-qread; qmail-qmqpc)
 //! send      the queue manager                  (qmail-start, qmail-send, qmail-lspawn, qmail-rspawn)
 //! deliver   one delivery at a time             (qmail-local, qmail-remote, programs for .qmail lines)
+//! retrieve  mailbox → its owner's mail reader  (qmail-popup, qmail-pop3d)
+//! aliases   tables and lists of addresses       (dot-forward, fastforward, newaliases, newinclude and their tools)
 //! ```
 //!
-//! The rest is what those four stages know: the form of messages, control files, accounts, the installation.
+//! The rest is what those four stages know: the form of messages, control files, accounts, the installation; and
+//! `decide`, which says what they will do with an address (qmail-explain).
 //! `receive` and `deliver` reach the queue through [`queue::client`] alone; `send` alone reads and changes
 //! queue files that it did not create.
 
@@ -19,7 +22,12 @@ pub mod send;
 
 pub mod deliver;
 
+pub mod aliases;
+pub mod retrieve;
+
 pub mod control;
+pub mod decide;
 pub mod message;
+pub mod server;
 pub mod setup;
 pub mod users;

@@ -19,7 +19,7 @@ use unix::fifo;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 
-const USAGE: &str = "svc [ -udorspchaitkx ] dir ...";
+const USAGE: &str = "svc [ --signal name | -udorspchaitkx ] dir ...";
 
 /// Runs `svc`.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {

@@ -7,7 +7,6 @@ pub const ROUNDS: usize = 5;
 
 /// What a larger number means.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "rates come with the next benchmarks")]
 pub enum Better {
     /// Rates: the larger the better.
     More,

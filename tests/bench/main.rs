@@ -4,6 +4,8 @@
 //! docs/benchmarks.md keeps the last ones, with the machine they are from. The programs measured are those of the release build.
 
 mod compare;
+mod loggers;
+mod supervise;
 mod tcprules;
 
 use compare::Comparison;
@@ -12,7 +14,8 @@ use compare::Comparison;
 type Benchmark = fn() -> Vec<Comparison>;
 
 /// The benchmarks by name, in the order of the tables.
-const BENCHMARKS: &[(&str, Benchmark)] = &[("tcprules", tcprules::run)];
+const BENCHMARKS: &[(&str, Benchmark)] =
+    &[("tcprules", tcprules::run), ("loggers", loggers::run), ("supervise", supervise::run)];
 
 fn main() {
     // cargo passes options of its own test runner, such as --bench.

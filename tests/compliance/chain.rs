@@ -1,6 +1,6 @@
 //! The programs that change one thing and then run another, and `readproctitle`, beside daemontools 0.76.
 
-use harness::{Call, Outcome, Running, both, is_root, scratch, skipped, wait_until};
+use harness::{Call, Outcome, Running, assert, assert_eq, both, is_root, scratch, skipped, wait_until};
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -128,7 +128,8 @@ fn the_file_is_named_after_its_second_and_shows_what_came_before_the_next_byte_c
 
 #[test]
 fn misuse_and_a_missing_directory_are_told_in_the_words_of_the_manual() {
-    let usage = "cyclog: usage: cyclog [ -ssize ] [ -nnum ] [ -mmargin ] dir\n";
+    let usage = "cyclog: usage: cyclog [ -ssize ] [ -nnum ] [ -mmargin ] [ -Rseconds ] [ -Sbytes ] [ -Dpolicy ] \
+                 [ -Pseconds ] dir [ !command ]\n";
     let outcome = Call::ours("cyclog").run();
     assert_eq!((outcome.code, outcome.err_text().as_str()), (100, usage));
     let outcome = Call::ours("cyclog").args(["-x", "dir"]).run();

@@ -1,4 +1,4 @@
-//! Programs for `.qmail` lines: `forward`, `condredirect`, `bouncesaying`, `except`, `preline`.
+//! Programs for `.qmail` lines: `forward`, `condredirect`, `bouncesaying`, `except`, `preline`, `qsmhook`.
 
 use harness::{Call, Outcome, UserHome};
 
@@ -183,13 +183,50 @@ fn each_program_says_how_it_is_called() {
         ("condredirect", &["a@b"][..], "condredirect newaddress program [ arg ... ]"),
         ("bouncesaying", &[], "bouncesaying error [ program [ arg ... ] ]"),
         ("except", &[], "except program [ arg ... ]"),
-        ("preline", &[], "preline cmd [ arg ... ]"),
+        ("preline", &[], "preline [ -frdFRD ] cmd [ arg ... ]"),
     ] {
         assert_eq!(said(&run(&home, name, words)), (100, format!("{name}: usage: {usage}\n")));
     }
     let outcome = run(&home, "preline", &["-x", "cat"]);
-    assert_eq!(outcome.err_text(), "preline: illegal option -- x\npreline: usage: preline cmd [ arg ... ]\n");
+    assert_eq!(
+        outcome.err_text(),
+        "preline: illegal option -- x\npreline: usage: preline [ -frdFRD ] cmd [ arg ... ]\n"
+    );
     let mut call = home.call("preline", "").arg("cat").env("UFLINE", "a").env("RPLINE", "b");
     call.command().env_remove("DTLINE");
     assert_eq!(call.run().code, 100);
+}
+
+#[test]
+fn qsmhook_runs_an_agent_with_the_flags_of_a_mailer_line() {
+    let home = UserHome::new();
+    let agent =
+        ["sh", "-c", "cat; echo; for word; do echo \"<$word>\"; done", "sh", "-r", "%g", "-d", "%u", "%h%%"];
+    let run = |flags: &[&str]| {
+        let call = home.call("qsmhook", "Subject: t\n\nbody\n").args(flags).args(agent);
+        let variables = [
+            ("SENDER", "s@x y"),
+            ("LOCAL", "alias-joe"),
+            ("HOST", "h.example"),
+            ("UFLINE", "From s@x date\n"),
+        ];
+        let call = variables.into_iter().fold(call, |call, (name, value)| call.env(name, value));
+        let outcome = call.env("RPLINE", "Return-Path: <s@x>\n").run();
+        assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""));
+        outcome.out_text()
+    };
+    let words = |user: &str| format!("Subject: t\n\nbody\n\n<-r>\n<s@x y>\n<-d>\n<{user}>\n<h.example%>\n");
+    assert_eq!(run(&["-x", "alias-", "-lsDFMPmn"]), format!("Return-Path: <s@x>\n{}", words("joe")));
+    assert_eq!(run(&["-lsDFM"]), format!("From s@x date\n{}", words("alias-joe")));
+    assert_eq!(run(&["-xother"]), format!("From s@x date\n{}", words("alias-joe")));
+}
+
+#[test]
+fn qsmhook_bounces_nothing_for_a_flag_that_it_does_not_know() {
+    let home = UserHome::new();
+    let outcome = run(&home, "qsmhook", &["-lZ", "cat"]);
+    assert_eq!(outcome.code, 111);
+    assert!(outcome.err_text().starts_with("qsmhook: illegal option -- Z\nqsmhook: usage: "), "{outcome:?}");
+    // LOCAL and HOST are not set.
+    assert_eq!(run(&home, "qsmhook", &["-l", "cat"]).code, 100);
 }

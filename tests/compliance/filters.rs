@@ -1,6 +1,6 @@
 //! `addcr`, `delcr`, `fixcrio`, `recordio`, `argv0` and `mconnect-io`.
 
-use harness::{Call, both, wait_until};
+use harness::{Call, assert, assert_eq, both, wait_until};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

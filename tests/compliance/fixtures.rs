@@ -3,6 +3,7 @@
 //! Each file in `tests/fixtures` holds cases for one program. Strings map one byte to one character
 //! (Latin-1). What varies from run to run stands as `{DATE}` and the like; see [`matches`].
 
+use harness::{FakeQueue, MailHome, Outcome, settles};
 use serde_json::Value;
 
 /// The cases of one program.
@@ -88,6 +89,53 @@ pub fn latin1(value: &Value) -> Vec<u8> {
     text.chars().map(|character| u8::try_from(u32::from(character)).expect("a Latin-1 character")).collect()
 }
 
+/// Runs a server with the case's control files, variables and input, and a queue program that keeps what it is given.
+pub fn run_server(program: &str, fixtures: &Fixtures, case: Case<'_>) -> (Outcome, FakeQueue, MailHome) {
+    let control = fixtures.control();
+    let home = MailHome::new(control.iter().map(|(name, text)| (*name, text.as_slice())));
+    let queue = home.fake_queue();
+    let mut call =
+        home.call(program).env_clear().env("PATH", "/usr/bin:/bin").env("QMAILQUEUE", &queue.program);
+    for (name, value) in case.environment() {
+        call = call.env(name, std::ffi::OsStr::new(std::str::from_utf8(&value).expect("ASCII variables")));
+    }
+    let outcome = call.input(case.bytes("stdin")).run();
+    (outcome, queue, home)
+}
+
+/// Whether a server did what is expected: exit status, replies, and what it queued.
+pub fn fits(case: Case<'_>, outcome: &Outcome, queue: &FakeQueue) -> bool {
+    let same = |wanted: &[Vec<u8>], found: &[Vec<u8>]| {
+        wanted.len() == found.len() && wanted.iter().zip(found).all(|(wanted, found)| matches(wanted, found))
+    };
+    let envelopes = || queue.envelopes().iter().map(|text| with_sorted_recipients(text)).collect::<Vec<_>>();
+    let wanted: Vec<Vec<u8>> =
+        case.expected_list("env").iter().map(|text| with_sorted_recipients(text)).collect();
+    // The length of a netstring depends on those of the numbers in it.
+    let out = case.expected("out").as_str().unwrap_or_default().replace("23:Kok {EPOCH}", "{N}:Kok {EPOCH}");
+    outcome.code == case.expected_exit()
+        && matches(&latin1(&Value::String(out)), &outcome.out)
+        // A message that was broken off is still being stored when the server has ended.
+        && settles(|| same(&case.expected_list("msg"), &queue.messages()) && same(&wanted, &envelopes()))
+}
+
+/// The bytes that a text in base64 stands for.
+pub fn decode_base64(text: &str) -> Vec<u8> {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for letter in text.bytes().filter(|byte| *byte != b'=' && !byte.is_ascii_whitespace()) {
+        let value = alphabet.iter().position(|known| *known == letter).expect("a letter of base64");
+        bits = (bits << 6) | u32::try_from(value).expect("six bits");
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from((bits >> count) & 0xff).expect("eight bits"));
+        }
+    }
+    bytes
+}
+
 /// Recipients of one envelope may come in any order: the same envelope with them sorted.
 pub fn with_sorted_recipients(envelope: &[u8]) -> Vec<u8> {
     let mut records: Vec<&[u8]> = envelope.split_inclusive(|byte| *byte == 0).collect();
@@ -118,7 +166,10 @@ pub fn matches(mut template: &[u8], mut actual: &[u8]) -> bool {
 type Fits = fn(&[u8]) -> bool;
 
 fn placeholder(template: &[u8]) -> Option<(Fits, &[u8])> {
-    let known: [(&[u8], Fits); 10] = [
+    let known: [(&[u8], Fits); 11] = [
+        (b"{APOP}", |text| {
+            text.contains(&b'.') && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        }),
         (b"{DATE}", |text| text.len() > 20 && only(text, b" :+-,")),
         (b"{CTIME}", |text| text.len() == 24 && only(text, b" :")),
         (b"{EPOCH}", digits),

@@ -1,6 +1,6 @@
 //! `multilog` selects, cuts, names and removes as its manual says.
 
-use harness::{Call, Outcome, Running, both, scratch, wait_until};
+use harness::{Call, Outcome, Running, assert, assert_eq, both, scratch, wait_until};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,6 @@
 //! `qmail-newu`: measured cases, byte for byte, and what a bad table leaves.
 
-use crate::fixtures::Fixtures;
+use crate::fixtures::{Fixtures, decode_base64};
 use harness::{MailHome, Outcome};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -22,22 +22,6 @@ fn the_measured_cases() {
         assert_eq!(database, expected, "{}", case.name());
         assert!(!home.path().join("users/cdb.tmp").exists(), "{}", case.name());
     }
-}
-
-fn decode_base64(text: &str) -> Vec<u8> {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::new();
-    let (mut bits, mut count) = (0_u32, 0);
-    for letter in text.bytes().filter(|byte| *byte != b'=' && !byte.is_ascii_whitespace()) {
-        let value = alphabet.iter().position(|known| *known == letter).expect("a letter of base64");
-        bits = (bits << 6) | u32::try_from(value).expect("six bits");
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from((bits >> count) & 0xff).expect("eight bits"));
-        }
-    }
-    bytes
 }
 
 #[test]

@@ -59,6 +59,31 @@ fn values_lists_and_numbers_are_shown_as_they_are_read() {
 }
 
 #[test]
+fn settings_that_the_original_has_built_in_are_shown_in_its_place_for_them() {
+    let home = MailHome::new([
+        ("me", &b"m.example\n"[..]),
+        ("conf-break", b"+\n"),
+        ("conf-spawn", b"500\n"),
+        ("conf-split", b"31\n"),
+        ("queueextra", b"log\n"),
+        ("bouncedsn", b"1\n"),
+        ("rcptcheck", b"0\n"),
+    ]);
+    let text = show(&home).out_text();
+    let built_in = "user-ext delimiter: +.\npaternalism (in decimal): 2.\nsilent concurrency limit: 500.\n\
+        subdirectory split: 31.\n";
+    assert!(text.contains(built_in), "{text}");
+    assert_eq!(about(&home, "conf-break"), "The user-ext delimiter is the first of: +.");
+    assert_eq!(about(&home, "conf-spawn"), "Concurrencies are at most 500.");
+    assert_eq!(about(&home, "conf-split"), "The queue is split into 31 parts.");
+    assert_eq!(about(&home, "queueextra"), "\nEvery message also goes to log.");
+    assert_eq!(about(&home, "bouncedsn"), "Bounces have parts for programs (RFC 3464).");
+    assert_eq!(about(&home, "rcptcheck"), "Switched off: SMTP clients may send to any local recipient.");
+    home.control("conf-split", b"0\n");
+    assert!(show(&home).out_text().contains("\nsubdirectory split: ?.\n"));
+}
+
+#[test]
 fn more_hosts_are_explained_by_what_is_there() {
     let home = MailHome::new([("rcpthosts", &b"a\n"[..]), ("morercpthosts", b"b\n")]);
     assert_eq!(about(&home, "morercpthosts"), "\nSMTP clients may send messages to recipients at b.");

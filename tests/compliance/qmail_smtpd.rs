@@ -1,7 +1,7 @@
 //! `qmail-smtpd`.
 
-use crate::fixtures::{Case, Fixtures, matches, with_sorted_recipients};
-use harness::{Call, FakeQueue, MailHome, Outcome, Running, put_program, settles, wait_until};
+use crate::fixtures::{Fixtures, fits, run_server};
+use harness::{Call, FakeQueue, MailHome, Running, put_program, wait_until};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -21,7 +21,7 @@ fn every_measured_case_is_answered_as_measured() {
     let fixtures = Fixtures::load("smtpd");
     let mut wrong = Vec::new();
     for case in fixtures.cases() {
-        let (outcome, queue, _home) = run_case(&fixtures, case);
+        let (outcome, queue, _home) = run_server("qmail-smtpd", &fixtures, case);
         let fits = fits(case, &outcome, &queue);
         match DIFFERENT.iter().find(|(name, _)| *name == case.name()) {
             Some((_, instead)) => {
@@ -32,32 +32,6 @@ fn every_measured_case_is_answered_as_measured() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-fn run_case(fixtures: &Fixtures, case: Case<'_>) -> (Outcome, FakeQueue, MailHome) {
-    let control = fixtures.control();
-    let home = MailHome::new(control.iter().map(|(name, text)| (*name, text.as_slice())));
-    let queue = home.fake_queue();
-    let mut call =
-        home.call("qmail-smtpd").env_clear().env("PATH", "/usr/bin:/bin").env("QMAILQUEUE", &queue.program);
-    for (name, value) in case.environment() {
-        call = call.env(name, std::ffi::OsStr::new(std::str::from_utf8(&value).expect("ASCII variables")));
-    }
-    let outcome = call.input(case.bytes("stdin")).run();
-    (outcome, queue, home)
-}
-
-fn fits(case: Case<'_>, outcome: &Outcome, queue: &FakeQueue) -> bool {
-    let same = |wanted: &[Vec<u8>], found: &[Vec<u8>]| {
-        wanted.len() == found.len() && wanted.iter().zip(found).all(|(wanted, found)| matches(wanted, found))
-    };
-    let envelopes = || queue.envelopes().iter().map(|text| with_sorted_recipients(text)).collect::<Vec<_>>();
-    let wanted: Vec<Vec<u8>> =
-        case.expected_list("env").iter().map(|text| with_sorted_recipients(text)).collect();
-    outcome.code == case.expected_exit()
-        && matches(&crate::fixtures::latin1(case.expected("out")), &outcome.out)
-        // A message that was broken off is still being stored when the server has ended.
-        && settles(|| same(&case.expected_list("msg"), &queue.messages()) && same(&wanted, &envelopes()))
 }
 
 const CONTROL: [(&str, &[u8]); 2] = [("me", b"mail.example\n"), ("rcpthosts", b"here.example\n")];

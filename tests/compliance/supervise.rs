@@ -3,8 +3,8 @@
 //! Each of our programs has to work with the others of daemontools, so the scenarios run in all combinations.
 
 use harness::{
-    Call, Outcome, Running, both, installed, is_root, program, put_program, scratch, settles, skipped,
-    wait_until,
+    Call, Outcome, Running, Suite, assert, assert_eq, both, counting, installed, is_root, program,
+    put_program, scratch, settles, skipped, wait_until,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -29,13 +29,13 @@ fn each_combination(test: impl Fn(&Path, &Tools)) {
     let reference = installed("supervise").zip(tools(&installed));
     let own = ours("supervise").zip(tools(&ours)).expect("programs that were built");
     if let Some(reference) = reference {
-        test(&reference.0, &reference.1);
+        counting("supervise", Suite::Reference, || test(&reference.0, &reference.1));
         test(&reference.0, &own.1);
         test(&own.0, &reference.1);
     } else {
         skipped("daemontools is not installed");
     }
-    test(&own.0, &own.1);
+    counting("supervise", Suite::Ours, || test(&own.0, &own.1));
 }
 
 /// A service directory with a `run`, called `service` in a directory of the test's own.
@@ -327,6 +327,28 @@ fn setuser_gives_the_identity_that_setuidgid_gives() {
     let ours = failure(&program("setuser"));
     assert_eq!(failure(&setuidgid).err_text().replace("setuidgid", "setuser"), ours.err_text());
     assert_eq!(failure(&setuidgid).code, ours.code);
+}
+
+/// The newer tool of ours, which the supervise of daemontools tells nothing.
+#[test]
+fn svwait_and_json_work_with_either_supervise() {
+    for supervise in [installed("supervise"), Some(program("supervise"))].into_iter().flatten() {
+        let tools = Tools { svc: program("svc"), svstat: program("svstat"), svok: program("svok") };
+        let scratch = service(PATIENT);
+        fs::write(scratch.path().join("service/down"), "").expect("the file down");
+        let service = Supervised::start(scratch, &supervise, &tools);
+        let svwait = |letter: &str, seconds: &str| {
+            service.call(&program("svwait"), &[letter, "-t", seconds, "service"]).code
+        };
+        assert_eq!([svwait("-d", "30"), svwait("-u", "0"), svwait("-r", "0")], [0, 99, 99]);
+        service.svc("-u");
+        assert_eq!([svwait("-u", "30"), svwait("-d", "0"), svwait("-r", "0")], [0, 99, 99]);
+        let json = service.call(&tools.svstat, &["--json", "service"]).out_text();
+        let json: serde_json::Value = serde_json::from_str(&json).expect("an object");
+        assert_eq!((json["state"].as_str(), json["want"].as_str()), (Some("up"), Some("up")));
+        service.svc("-d");
+        assert_eq!(svwait("-d", "30"), 0);
+    }
 }
 
 /// A service of the older form, for the tools of the newer one.

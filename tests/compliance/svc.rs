@@ -1,6 +1,6 @@
 //! `svc`, beside daemontools 0.76: what both generations agree on.
 
-use harness::{Call, both, scratch};
+use harness::{Call, assert_eq, both, scratch};
 use std::fs;
 
 #[test]

@@ -1,6 +1,9 @@
 //! `svscan` beside daemontools 0.76, with either suite's supervise below it.
 
-use harness::{Call, Running, installed, program, programs, scratch, skipped, wait_until};
+use harness::{
+    Call, Running, Suite, assert, assert_eq, assert_ne, counting, installed, program, programs, scratch,
+    skipped, wait_until,
+};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -12,18 +15,21 @@ const PATIENT: &str = "exec sleep 1000";
 /// Runs a scenario with svscan and supervise of each suite, at the same time: svscan is given to pauses of five
 /// seconds. The second path is the directory of supervise.
 fn each_combination(test: impl Fn(&Path, &Path) + Sync) {
-    let mut pairs = vec![(program("svscan"), programs())];
+    let mut pairs = vec![(Some(Suite::Ours), program("svscan"), programs())];
     if let Some(reference) = installed("svscan") {
         let place = reference.parent().expect("a directory").to_path_buf();
-        pairs.push((reference.clone(), place.clone()));
-        pairs.push((reference, programs()));
-        pairs.push((program("svscan"), place));
+        pairs.push((Some(Suite::Reference), reference.clone(), place.clone()));
+        pairs.push((None, reference, programs()));
+        pairs.push((None, program("svscan"), place));
     } else {
         skipped("daemontools is not installed");
     }
     std::thread::scope(|scope| {
-        for (svscan, place) in &pairs {
-            scope.spawn(|| test(svscan, place));
+        for (suite, svscan, place) in &pairs {
+            scope.spawn(|| match suite {
+                Some(suite) => counting("svscan", *suite, || test(svscan, place)),
+                None => test(svscan, place),
+            });
         }
     });
 }
@@ -126,6 +132,75 @@ fn each_directory_gets_a_supervise_and_its_log_another() {
         wait_until("the log", || scanned.read("out") == "one\ntwo\n");
         assert!(!scanned.is_supervised("scan/.hidden"));
         assert_eq!(scanned.read("errors"), "");
+    });
+}
+
+/// Makes a directory read-only for everybody, root too, until dropped.
+struct ReadOnly(PathBuf);
+
+impl ReadOnly {
+    fn mount(at: &Path) -> Option<ReadOnly> {
+        let mount = |options: &[&str]| {
+            let outcome = Call::path(&installed("mount")?).args(options).arg(at).run();
+            (outcome.code == 0).then_some(())
+        };
+        mount(&["--bind", at.to_str()?])?;
+        let bound = ReadOnly(at.to_path_buf());
+        mount(&["-o", "remount,bind,ro"])?;
+        Some(bound)
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        if let Some(umount) = installed("umount") {
+            let _ = Call::path(&umount).arg("-l").arg(&self.0).run();
+        }
+    }
+}
+
+#[test]
+fn services_on_a_disk_that_cannot_be_written_keep_their_state_behind_links() {
+    each_combination(|svscan, place| {
+        let scratch = scan_directory();
+        let scan = scratch.path().join("scan");
+        add_service(&scan.join("s"), "echo one; exec sleep 1000");
+        add_service(&scan.join("s/log"), "exec cat >>../../../out");
+        let state = scratch.path().join("state");
+        fs::create_dir(&state).expect("a directory for the state");
+        // Neither is there yet, as after a start of the system with an empty /run.
+        symlink(state.join("s"), scan.join("s/supervise")).expect("a link");
+        symlink("../../../state/s-log", scan.join("s/log/supervise")).expect("a link");
+        let Some(read_only) = ReadOnly::mount(&scan) else {
+            return skipped("mounting read-only needs root");
+        };
+        let scanned = Scanned::start(scratch, svscan, place);
+        let first = scanned.wait_for_pid("scan/s");
+        scanned.wait_for_pid("scan/s/log");
+        wait_until("the log", || scanned.read("out") == "one\n");
+        for suite in [installed("svstat"), Some(program("svstat"))].into_iter().flatten() {
+            let line = Call::path(&suite).arg("scan/s").within(scanned.scratch.path()).run().out_text();
+            assert!(line.starts_with(&format!("scan/s: up (pid {first}) ")), "{line}");
+        }
+        for suite in [installed("svok"), Some(program("svok"))].into_iter().flatten() {
+            for name in ["scan/s", "scan/s/log"] {
+                let outcome = Call::path(&suite).arg(name).within(scanned.scratch.path()).run();
+                assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""));
+            }
+        }
+        let svwait = |letter: &str| {
+            let arguments = [letter, "-t", "30", "scan/s"];
+            Call::ours("svwait").args(arguments).within(scanned.scratch.path()).run().code
+        };
+        assert_eq!(svwait("-u"), 0);
+        scanned.svc("-d", "scan/s");
+        assert_eq!(svwait("-d"), 0);
+        scanned.svc("-u", "scan/s");
+        assert_eq!(svwait("-u"), 0);
+        assert_ne!(scanned.wait_for_pid("scan/s"), first);
+        assert_eq!(scanned.read("errors"), "");
+        drop(scanned);
+        drop(read_only);
     });
 }
 

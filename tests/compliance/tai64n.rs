@@ -1,6 +1,6 @@
 //! `tai64n` puts labels before lines, and `tai64nlocal` makes them readable.
 
-use harness::{Call, both};
+use harness::{Call, assert, assert_eq, both};
 use std::path::Path;
 
 /// The lines of `tai64n`'s output without their labels, and the labels.

@@ -1,7 +1,8 @@
 //! `tcpclient`, and the scripts that use it.
 
 use harness::{
-    Answer, Call, DnsServer, Record, both, free_port, installed, program, scratch, skipped, source_tree,
+    Answer, Call, DnsServer, Record, assert, assert_eq, both, free_port, installed, program, scratch,
+    skipped, source_tree,
 };
 use std::fs;
 use std::io::{Read, Write};

@@ -1,6 +1,6 @@
 //! `tcprules`.
 
-use harness::{Call, Outcome, both, installed, program, scratch, skipped};
+use harness::{Call, Outcome, assert, assert_eq, both, installed, program, scratch, skipped};
 use std::fs;
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! `tcprulescheck`.
 
-use harness::{Call, Outcome, both, scratch};
+use harness::{Call, Outcome, assert_eq, both, scratch};
 use std::fs;
 use std::path::{Path, PathBuf};
 

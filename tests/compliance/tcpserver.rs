@@ -1,7 +1,8 @@
 //! `tcpserver`.
 
 use harness::{
-    Answer, Call, DnsServer, Record, TcpServer, both, is_root, put_program, scratch, skipped, wait_until,
+    Answer, Call, DnsServer, Record, TcpServer, assert, assert_eq, both, is_root, put_program, scratch,
+    skipped, wait_until,
 };
 use std::fs;
 use std::io::{Read, Write};

@@ -1,7 +1,7 @@
 //! Processes that are killed while mail goes through: nothing is lost, and little is done twice.
 
-use crate::mail::messages;
 use crate::queue_states::set_age;
+use harness::messages;
 use harness::{HOST, Instance, settles, wait_until};
 use std::collections::BTreeMap;
 use std::path::Path;

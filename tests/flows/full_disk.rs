@@ -1,6 +1,6 @@
 //! A disk that is full under the queue: nothing is accepted that is not stored, and afterwards all goes on.
 
-use crate::mail::messages;
+use harness::messages;
 use harness::{HOST, Instance, is_root, owner_uid, skipped};
 use std::fs::{self, File};
 use std::io::Write;

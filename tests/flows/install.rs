@@ -1,165 +1,15 @@
 //! A real installation, with the accounts of the mail system: what root installs, checks and starts.
 
-use crate::mail::messages;
-use harness::{Call, Outcome, Running, free_port, installable, is_root, processes_in, scratch};
-use harness::{settles, skipped, wait_until};
-use std::collections::BTreeMap;
-use std::fs::{self, File, Permissions};
+use harness::{HOST, Installation, OrdinaryUser, free_port, messages, uid_of, wait_until};
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use unix::account::{self, Account};
-use unix::process::Pid;
-use unix::signal::Signal;
+use std::path::PathBuf;
+use unix::account;
 
-const HOST: &str = "mail.example.org";
 /// The user that the test makes, and removes at its end.
 const USER: &str = "suite-test-joe";
-
-/// Tests run beside each other, and programs that add accounts do not.
-static ACCOUNTS: Mutex<()> = Mutex::new(());
-
-/// An installation of root's in a scratch directory.
-struct Installation {
-    scratch: tempfile::TempDir,
-    services: Vec<Running>,
-}
-
-impl Installation {
-    /// Makes it, or says why that is not possible.
-    fn new() -> Option<Installation> {
-        if !is_root() {
-            skipped("only root can install the mail system with its accounts");
-            return None;
-        }
-        let installation = Installation { scratch: scratch(), services: Vec::new() };
-        let guard = ACCOUNTS.lock();
-        installation.must(&["accounts"]);
-        drop(guard);
-        installation.must(&["install", &installation.home()]);
-        installation.must(&["config", &installation.home(), HOST]);
-        Some(installation)
-    }
-
-    fn home(&self) -> String {
-        self.path("").to_str().expect("an ASCII path").trim_end_matches('/').to_owned()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.scratch.path().join("mail").join(name)
-    }
-
-    fn setup(&self, words: &[&str]) -> Outcome {
-        Call::path(&installable(self.scratch.path()).join("qmail-setup")).args(words).run()
-    }
-
-    fn must(&self, words: &[&str]) {
-        let outcome = self.setup(words);
-        assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""), "{words:?}");
-    }
-
-    /// The complaints of `qmail-setup check`.
-    fn complaints(&self) -> Vec<String> {
-        let outcome = self.setup(&["check", &self.home()]);
-        let complaints: Vec<String> = outcome.out_text().lines().map(str::to_owned).collect();
-        assert_eq!(outcome.code, if complaints.is_empty() { 0 } else { 100 }, "{complaints:?}");
-        assert_eq!(outcome.err_text(), "");
-        complaints
-    }
-
-    /// Starts supervise with a service and supervise with its log, connected as svscan would connect them.
-    fn start(&mut self, service: &str) {
-        let (reader, writer) = unix::descriptor::pipe().expect("a pipe");
-        let directory = self.path("service").join(service);
-        let mut log = Command::new(self.path("bin/supervise"));
-        log.arg(directory.join("log")).stdin(reader);
-        let output = File::create(self.scratch.path().join(format!("{service}.out"))).expect("a file");
-        log.stdout(output.try_clone().expect("the file")).stderr(output);
-        let mut main = Command::new(self.path("bin/supervise"));
-        main.arg(directory).stdin(Stdio::null()).stdout(writer.try_clone().expect("the pipe")).stderr(writer);
-        self.services.push(Running::start(&mut main));
-        self.services.push(Running::start(&mut log));
-    }
-
-    fn processes(&self) -> Vec<(i32, String)> {
-        processes_in(&self.path("bin"))
-    }
-
-    /// The user names that run each program at this moment.
-    fn who_runs_what(&self) -> BTreeMap<String, String> {
-        let owner = |pid: i32| {
-            let uid = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
-            Some(account::find_uid(uid).ok()??.name)
-        };
-        let named = self.processes().into_iter().filter_map(|(pid, name)| Some((name, owner(pid)?)));
-        named.collect()
-    }
-
-    /// Ends the services as an administrator would.
-    fn stop(&mut self) {
-        for service in ["smtpd", "qmail"] {
-            let directory = self.path("service").join(service);
-            for (letters, directory) in [("-dx", directory.clone()), ("-ox", directory.join("log"))] {
-                let outcome = Call::path(&self.path("bin/svc")).arg(letters).arg(directory).run();
-                assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""));
-            }
-        }
-        let ended = self.services.iter_mut().all(|running| settles(|| !running.is_alive()));
-        assert!(ended, "supervise does not end: {:?}", self.processes());
-        wait_until("no process is left", || self.processes().is_empty());
-    }
-}
-
-impl Drop for Installation {
-    fn drop(&mut self) {
-        self.services.clear();
-        for (pid, _) in self.processes() {
-            let _ = unix::process::kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
-    }
-}
-
-/// An ordinary user, whose home is below a directory of the test's, until the end of the test.
-struct OrdinaryUser {
-    account: Account,
-}
-
-impl OrdinaryUser {
-    fn new(place: &Path) -> OrdinaryUser {
-        let home = place.join("joe");
-        let _guard = ACCOUNTS.lock();
-        // One may be left from a test that was killed.
-        let _ = Command::new("userdel").arg(USER).stderr(Stdio::null()).status();
-        let made =
-            Command::new("useradd").args(["--no-create-home", "--home-dir"]).arg(&home).arg(USER).status();
-        assert!(made.is_ok_and(|status| status.success()), "useradd {USER}");
-        let account = account::find_user(USER.as_bytes()).expect("the users").expect("the user");
-        fs::create_dir(&home).expect("a home directory");
-        chown(&home, Some(account.uid), Some(account.gid)).expect("its owner");
-        OrdinaryUser { account }
-    }
-
-    /// A call made by the user.
-    fn call(&self, program: &Path) -> Call {
-        let mut call = Call::path(program).env_clear().env("USER", USER).env("PATH", "/usr/bin:/bin");
-        call.command().uid(self.account.uid).gid(self.account.gid);
-        call
-    }
-}
-
-impl Drop for OrdinaryUser {
-    fn drop(&mut self) {
-        let _ = Command::new("userdel").arg(USER).stderr(Stdio::null()).status();
-    }
-}
-
-fn uid_of(name: &str) -> u32 {
-    account::find_user(name.as_bytes()).expect("the users").expect(name).uid
-}
 
 #[test]
 fn an_installation_is_as_the_manual_says_and_check_names_whatever_differs() {
@@ -272,8 +122,8 @@ fn an_installation_is_as_the_manual_says_and_check_names_whatever_differs() {
 #[test]
 fn mail_goes_through_a_real_installation_and_each_program_runs_as_its_account() {
     let Some(mut installation) = Installation::new() else { return };
-    let joe = OrdinaryUser::new(installation.scratch.path());
-    let home = installation.scratch.path().join("joe");
+    let joe = OrdinaryUser::new(USER, installation.beside(""));
+    let home = joe.home.clone();
     let maildir = home.join("Maildir");
     assert_eq!(joe.call(&installation.path("bin/maildirmake")).arg(&maildir).run().code, 0);
     fs::write(installation.path("control/concurrencyremote"), "0\n").expect("a setting");

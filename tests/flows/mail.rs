@@ -1,6 +1,6 @@
 //! Mail through the queue manager: where it goes, what is logged, and what happens when it cannot be delivered.
 
-use harness::{HOST, Instance, owner_uid, wait_until};
+use harness::{HOST, Instance, messages, owner_uid, wait_until};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -22,17 +22,6 @@ fn at(name: &str) -> String {
 
 fn send(instance: &Instance, sender: &str, recipients: &[&str]) {
     assert_eq!(instance.enqueue(sender, recipients, MESSAGE), 0);
-}
-
-/// The messages in a maildir, sorted.
-pub fn messages(maildir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(maildir.join("new")).expect("a maildir").flatten();
-    let mut texts: Vec<String> = entries
-        .map(|entry| fs::read(entry.path()).expect("a message"))
-        .map(|text| String::from_utf8(text).expect("an ASCII message"))
-        .collect();
-    texts.sort();
-    texts
 }
 
 /// The only message in a maildir.

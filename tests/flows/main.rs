@@ -1,11 +1,21 @@
 //! Mail on its way through the whole suite.
 
+mod boot;
+mod bounces;
+mod built_in;
 mod crashes;
+mod decisions;
 mod full_disk;
 mod install;
 mod mail;
 mod make_run;
+mod netqmail_home;
+mod null_client;
+mod pop3;
 mod queue;
+mod queue_exchange;
 mod queue_states;
 mod queuectl;
+mod quick_protocols;
 mod remote;
+mod service_templates;

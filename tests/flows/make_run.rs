@@ -1,7 +1,7 @@
 //! `qmail-setup run`, the program behind `make run`: a supervised instance, and what an administrator does to it.
 
-use crate::mail::messages;
 use crate::remote::Sink;
+use harness::messages;
 use harness::{Call, Outcome, Running, free_port, installable, installed, is_root, processes_in, scratch};
 use harness::{settles, skipped, wait_until};
 use std::fs::{self, File};

@@ -1,6 +1,6 @@
 //! What a crash left in the queue, in each of the states that a message can be in, and the next start.
 
-use crate::mail::messages;
+use harness::messages;
 use harness::{HOST, Instance, owner_uid, wait_until};
 use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::chown;

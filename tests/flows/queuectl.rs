@@ -1,7 +1,6 @@
 //! `qmail-queuectl`: an administrator changes the queue while qmail-send delivers from it.
 
-use crate::mail::messages;
-use harness::{Call, HOST, Instance, installed, is_root, owner_uid, skipped, wait_until};
+use harness::{Call, HOST, Instance, installed, is_root, messages, owner_uid, skipped, wait_until};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A call that is being put together.
@@ -119,16 +119,4 @@ impl Outcome {
     pub fn err_text(&self) -> String {
         String::from_utf8_lossy(&self.err).into_owned()
     }
-}
-
-/// Runs a compliance test on the reference program, which proves the test, and then on ours.
-///
-/// Without the reference program only ours is tested, and that is said aloud.
-pub fn both(name: &str, test: impl Fn(&Path)) {
-    let reference: Option<PathBuf> = crate::installed(name);
-    match reference {
-        Some(path) => test(&path),
-        None => crate::skipped(&format!("the reference program {name} is not installed")),
-    }
-    test(&crate::program(name));
 }

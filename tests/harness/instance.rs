@@ -3,7 +3,7 @@
 //! It belongs to one user: whoever runs the test, or nobody's uid when that is root. So the same tests run in
 //! CI and on a desk.
 
-use crate::{Call, Running, is_root, program, programs, scratch, wait_until};
+use crate::{Call, Running, is_root, program, program_names, programs, scratch, wait_until};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, Write};
@@ -290,7 +290,8 @@ fn file_of(bytes: &[u8]) -> File {
     file
 }
 
-fn as_owner(mut call: Call) -> Call {
+/// A call made by the owner of installations.
+pub fn as_owner(mut call: Call) -> Call {
     if is_root() {
         call.command().uid(ORDINARY_UID).gid(ORDINARY_UID);
     }
@@ -355,13 +356,4 @@ fn strip(built: &Path, small: &Path) {
     if !done.is_ok_and(|status| status.success()) {
         crate::put_program(small, fs::read(built).expect("a program"));
     }
-}
-
-/// The names of our programs, as the source tree has them.
-fn program_names() -> BTreeSet<String> {
-    let parts = ["mta", "supervise", "tcpserver", "cyclog"].map(|part| part.to_owned() + "/src/bin");
-    let directories = parts.map(|part| fs::read_dir(crate::source_tree().join(part)).expect("src/bin"));
-    let entries = directories.into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.path().file_stem().unwrap_or_default().to_os_string());
-    names.map(|name| name.into_string().expect("an ASCII name")).collect()
 }

@@ -7,23 +7,32 @@ mod call;
 mod dns_server;
 pub mod figures;
 mod home;
+mod installation;
 mod instance;
+mod maildir;
+mod ordinary_user;
+mod reference;
 mod running;
 mod smtp_peer;
 mod tcp_server;
 mod user_home;
 mod wait;
 
-pub use call::{Call, Outcome, both};
+pub use call::{Call, Outcome};
 pub use dns_server::{Answer, DnsServer, Record};
 pub use home::{FakeQueue, MailHome};
-pub use instance::{HOST, Instance, installable, owner_uid, processes_in};
+pub use installation::{Installation, uid_of};
+pub use instance::{HOST, Instance, as_owner, installable, owner_uid, processes_in};
+pub use maildir::messages;
+pub use ordinary_user::OrdinaryUser;
+pub use reference::{Suite, both, counting, held};
 pub use running::Running;
 pub use smtp_peer::{Script, SmtpPeer};
 pub use tcp_server::TcpServer;
 pub use user_home::{LocalDelivery, UserHome};
 pub use wait::{settles, wait_until};
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The path of one of our programs.
@@ -32,7 +41,8 @@ use std::path::{Path, PathBuf};
 /// If it was not built: `cargo test` does not build the programs of other packages.
 pub fn program(name: &str) -> PathBuf {
     let path = programs().join(name);
-    assert!(path.is_file(), "{} is not there: run `cargo build --workspace` first", path.display());
+    // Not the one that is counted.
+    std::assert!(path.is_file(), "{} is not there: run `cargo build --workspace` first", path.display());
     path
 }
 
@@ -41,6 +51,27 @@ pub fn programs() -> PathBuf {
     // The test itself is target/PROFILE/deps/NAME.
     let test = std::env::current_exe().expect("the test's own path");
     test.ancestors().nth(2).expect("a test program lies in target/PROFILE/deps").to_path_buf()
+}
+
+/// The names of our programs, as the source tree has them. Scripts are in [`script_names`].
+pub fn program_names() -> BTreeSet<String> {
+    names_in(&["mta/src/bin", "supervise/src/bin", "tcpserver/src/bin", "cyclog/src/bin"])
+}
+
+/// The names of the scripts that are installed beside the programs.
+pub fn script_names() -> BTreeSet<String> {
+    names_in(&["supervise/scripts", "tcpserver/scripts"])
+}
+
+/// The names of the files in directories of the source tree, without `.rs`.
+fn names_in(directories: &[&str]) -> BTreeSet<String> {
+    let entries = directories.iter().flat_map(|name| {
+        let path = source_tree().join(name);
+        std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    });
+    let names = entries.map(|entry| entry.expect("a file of the source tree").file_name());
+    let names = names.map(|name| name.into_string().expect("an ASCII name"));
+    names.map(|name| name.trim_end_matches(".rs").to_owned()).collect()
 }
 
 /// The top of the source tree.

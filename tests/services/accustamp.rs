@@ -145,6 +145,25 @@ fn term_completes_the_line_and_leaves_the_next_one() {
 }
 
 #[test]
+fn an_alarm_ends_the_file_of_the_program() {
+    let place = place();
+    let log = place.path().join("log");
+    let mut stamper = Running::start(command(&["cyclog", "log"], place.path()).stdin(Stdio::piped()));
+    for (number, text) in ["one\n", "two\n"].into_iter().enumerate() {
+        write(&mut stamper, text.as_bytes());
+        wait_until("the line is logged", || logged(&log).ends_with(text));
+        stamper.signal(Signal::SIGALRM);
+        wait_until("its file is on disk", || logs(&log).len() == number + 1 && all_on_disk(&log));
+    }
+    // An empty log has no file to end.
+    stamper.signal(Signal::SIGALRM);
+    write(&mut stamper, b"three\n");
+    drop(stamper.child().stdin.take());
+    assert_eq!((wait_for_end(&mut stamper), errors(&place)), (0, String::new()));
+    assert_eq!((logged(&log).as_str(), logs(&log).len()), ("one\ntwo\nthree\n", 3));
+}
+
+#[test]
 fn term_while_the_program_does_not_read_waits_until_it_has_everything() {
     let place = place();
     let log = place.path().join("log");

@@ -236,6 +236,24 @@ fn r1_a_full_disk_delays_lines_and_loses_none() {
 }
 
 #[test]
+fn r1_a_disk_without_room_for_files_delays_lines_and_loses_none() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = start_cyclog(&["-s600", "-m100"], &disk.logs(), &disk.error_file());
+    wait_until("the first file is there", || !logs(&disk.logs()).is_empty());
+    disk.fill_with_files();
+    write(&mut logger, &numbered_lines(1..=30));
+    wait_until("cyclog says that it cannot make a file", || {
+        let text = disk.errors();
+        text.starts_with("cyclog: warning: unable to create @")
+            && text.ends_with(", pausing: out of disk space\n")
+    });
+    disk.make_room();
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(&disk.logs()), numbered_lines(1..=30));
+}
+
+#[test]
 fn r5_term_ends_a_paused_cyclog_which_says_what_is_lost() {
     let Some(disk) = full_disk() else { return };
     let mut logger = cyclog_paused_with_30_lines(&disk);
@@ -367,6 +385,13 @@ fn the_files_of_a_log_never_have_more_bytes_than_it_may_have() {
     assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
     let log = whole_log(directory.path());
     assert!((3500..=5000).contains(&log.len()) && input.ends_with(&log), "{}", log.len());
+
+    // Nor has one file of it, however large files may be.
+    let directory = scratch();
+    let outcome = Call::ours("cyclog").arg("-S5000").arg(directory.path()).input(&input).run();
+    assert_eq!((outcome.code, outcome.err_text()), (0, String::new()));
+    let log = whole_log(directory.path());
+    assert!(!log.is_empty() && log.len() <= 5000 && input.ends_with(&log), "{}", log.len());
 }
 
 #[test]
@@ -410,8 +435,86 @@ fn r5_term_during_retries_of_a_processor_ends_it_and_loses_nothing() {
     logger.signal(Signal::SIGTERM);
     wait_until("cyclog ended", || !logger.is_alive());
     assert_eq!(logger.wait(), 0);
-    fs::remove_file(log.join("processed")).expect("the output of the processor");
+    assert!(!log.join("processed").exists());
     assert_eq!(whole_log(&log), numbered_lines(1..=14));
+}
+
+#[test]
+fn a_processor_that_hangs_or_fails_longer_than_it_may_leaves_its_file_as_it_was_logged() {
+    for processor in ["!echo part; sleep 1000; :", "!echo part; exit 1"] {
+        let directory = scratch();
+        let options = ["-s600", "-m100", "-P1"];
+        let input = numbered_lines(1..=30);
+        let outcome =
+            Call::ours("cyclog").args(options).arg(directory.path()).arg(processor).input(&input).run();
+        assert_eq!(outcome.code, 0);
+        let errors = outcome.err_text();
+        assert!(errors.contains("cyclog: warning: processor out of time for @"), "{errors}");
+        assert!(errors.ends_with(", keeping it as it was logged\n"), "{errors}");
+        assert_eq!(whole_log(directory.path()), input);
+        assert!(names(directory.path()).iter().all(|name| name.starts_with('@')));
+        assert!(logs(directory.path()).iter().all(|file| mode(file) == 0o444));
+    }
+}
+
+#[test]
+fn when_the_processor_finds_no_space_lines_are_dropped_if_that_is_the_policy() {
+    let Some(disk) = FullDisk::new() else { return };
+    // The copy of the first file finds no space, and goes on when a file says so.
+    let processor = format!("!cat; test -e {0} || exec cat /dev/zero", disk.place().join("go").display());
+    let errors = fs::File::create(disk.error_file()).expect("a file for standard error");
+    let mut logger = Running::start(
+        Command::new(program("cyclog"))
+            .args(["-Ddrop", "-s600", "-m100"])
+            .arg(disk.logs())
+            .arg(processor)
+            .stdin(Stdio::piped())
+            .stderr(errors),
+    );
+    // More than a pipe holds: this ends because cyclog reads.
+    write(&mut logger, &numbered_lines(1..=8000));
+    fs::write(disk.place().join("go"), "").expect("a file that holds nothing");
+    wait_until("the log goes on", || {
+        write(&mut logger, b"afterwards\n");
+        whole_log(&disk.logs()).ends_with(b"afterwards\n")
+    });
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    let told = |line: &str| {
+        line.starts_with("cyclog: warning: processor failed for @")
+            && line.ends_with(", dropping lines: out of disk space")
+    };
+    assert!(disk.errors().lines().any(told), "{}", disk.errors());
+    let log = String::from_utf8(whole_log(&disk.logs())).expect("text");
+    assert_eq!(log.matches(" lines dropped: out of disk space\n").count(), 1, "{log}");
+}
+
+/// L8: bytes pass unchanged, and none of them but the newline is the end of a line.
+#[test]
+fn l8_a_line_is_one_line_of_the_log_and_of_what_is_shown_whatever_its_bytes() {
+    let directory = scratch();
+    fs::create_dir(directory.path().join("log")).expect("a directory");
+    fs::write(directory.path().join("patterns"), "").expect("a pattern file");
+    let lines: Vec<Vec<u8>> =
+        (0..=255).filter(|byte| *byte != b'\n').map(|byte| [b'<', byte, b'\r', b'>'].to_vec()).collect();
+    let input = [lines.join(&b'\n'), b"\n".to_vec()].concat();
+    let shell = |script: &str| {
+        let path = format!("{}:/usr/bin:/bin", harness::programs().display());
+        let call = Call::path(Path::new("/bin/sh")).args(["-c", script]).env("PATH", path);
+        let outcome = call.within(directory.path()).input(&input).run();
+        assert_eq!(outcome.code, 0);
+        outcome
+    };
+    let shown = shell("usually patterns | cyclog log");
+    assert!(shown.err == input && whole_log(&directory.path().join("log")) == input);
+    let shown = shell("accustamp -- multilog t e =status +'*>' ./labelled; cyclog-read labelled");
+    for lines_shown in [&shown.out, &shown.err] {
+        let of_lines: Vec<&[u8]> = lines_shown.split_inclusive(|byte| *byte == b'\n').collect();
+        assert_eq!(of_lines.len(), lines.len());
+        assert!(
+            of_lines.iter().zip(&lines).all(|(shown, line)| shown[26 + 18..] == [line, &b"\n"[..]].concat())
+        );
+    }
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn a_multilog_is_followed_while_its_processor_puts_other_files_in_place() {
 
 #[test]
 fn misuse_and_a_missing_directory_are_told() {
-    let usage = "cyclog-read: usage: cyclog-read [ -f ] [ -t ] dir\n";
+    let usage = "cyclog-read: usage: cyclog-read [ -f | --follow ] [ -t | --local-time ] dir\n";
     for arguments in [&[][..], &["-x", "dir"], &["one", "two"]] {
         let outcome = Call::ours("cyclog-read").args(arguments).run();
         assert_eq!((outcome.code, outcome.err_text().as_str()), (100, usage));

@@ -31,7 +31,7 @@ impl Drop for Mount {
     }
 }
 
-/// A disk of 128 KiB with an empty log directory on it, which can be filled to its last byte.
+/// A disk with an empty log directory on it, which can be filled to its last byte.
 pub struct FullDisk {
     mount: Mount,
     /// Holds the place of the mount; dropped after it.
@@ -39,12 +39,18 @@ pub struct FullDisk {
 }
 
 impl FullDisk {
-    /// A disk with space on it, if this process may mount one.
+    /// A disk of 128 KiB, all of it free, if this process may mount one.
     pub fn new() -> Option<FullDisk> {
+        FullDisk::of("128k")
+    }
+
+    /// A disk of this size, as tmpfs(5) has it.
+    pub fn of(size: &str) -> Option<FullDisk> {
         let scratch = scratch();
         let place = scratch.path().join("disk");
         fs::create_dir(&place).expect("a directory");
-        let mount = Mount::new(&["-t", "tmpfs", "-o", "size=128k", "small"], place)?;
+        let options = format!("size={size},nr_inodes=1000");
+        let mount = Mount::new(&["-t", "tmpfs", "-o", &options, "small"], place)?;
         let disk = FullDisk { mount, scratch };
         fs::create_dir(disk.logs()).expect("a directory");
         Some(disk)
@@ -63,7 +69,23 @@ impl FullDisk {
     /// Leaves no space.
     pub fn fill(&self) {
         let mut filler = fs::File::create(self.filler()).expect("a file");
-        while filler.write_all(&[0; 1024]).is_ok() {}
+        let zeros = vec![0; 1 << 16];
+        while filler.write_all(&zeros).is_ok() {}
+    }
+
+    /// Leaves no room for one more file, though for bytes.
+    pub fn fill_with_files(&self) {
+        fs::create_dir(self.files()).expect("a directory");
+        let mut numbers = 0_u32..;
+        while numbers
+            .next()
+            .is_some_and(|number| fs::write(self.files().join(number.to_string()), "").is_ok())
+        {}
+    }
+
+    /// Makes room for files.
+    pub fn make_room(&self) {
+        fs::remove_dir_all(self.files()).expect("the files");
     }
 
     /// Gives the space back.
@@ -76,6 +98,10 @@ impl FullDisk {
         let mut mount = Command::new("mount");
         let status = mount.args(["-o", "remount,size=100m"]).arg(&self.mount.0).status();
         assert!(status.is_ok_and(|status| status.success()), "the disk stays small");
+    }
+
+    fn files(&self) -> PathBuf {
+        self.mount.0.join("files")
     }
 
     fn filler(&self) -> PathBuf {

@@ -131,6 +131,57 @@ fn r5_term_ends_a_paused_multilog_which_says_what_is_lost() {
 }
 
 #[test]
+fn r5_term_after_space_was_made_writes_what_was_read() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = told_of_the_full_disk(&disk, &["./log"], "pausing");
+    logger.signal(Signal::SIGSTOP);
+    disk.make_space();
+    logger.signal(Signal::SIGTERM);
+    logger.signal(Signal::SIGCONT);
+    wait_until("multilog ended", || !logger.is_alive());
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(&disk.logs()), lines(1..=30));
+    assert_eq!(mode(&disk.logs().join("current")), 0o744);
+}
+
+#[test]
+fn r1_a_disk_without_room_for_files_delays_lines_and_loses_none() {
+    let Some(disk) = FullDisk::new() else { return };
+    let mut logger = start(&["s4096", "n100", "./log"], disk.place(), &disk.error_file());
+    wait_until("the log is open", || disk.logs().join("current").exists());
+    disk.fill_with_files();
+    write(&mut logger, lines(1..=300).as_bytes());
+    wait_until("multilog says that it cannot make a file", || {
+        disk.errors() == "multilog: warning: unable to create ./log/current, pausing: out of disk space\n"
+    });
+    disk.make_room();
+    end_input(&mut logger);
+    assert_eq!(logger.wait(), 0);
+    assert_eq!(whole_log(&disk.logs()), lines(1..=300));
+}
+
+#[test]
+fn r2_a_log_whose_last_fsync_failed_is_not_called_closed() {
+    let works = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        return skipped("strace, which makes fsync fail, does not work here");
+    }
+    let scratch = scratch();
+    // The first one is that of the directory when it is made.
+    let outcome = Call::path(Path::new("strace"))
+        .args(["-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=2+"])
+        .arg(program("multilog"))
+        .arg("./log")
+        .within(scratch.path())
+        .input(lines(1..=10))
+        .run();
+    let warning = "multilog: warning: unable to write ./log/current to disk, part of it may be lost: input/output error\n";
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (0, warning));
+    assert_eq!(mode(&scratch.path().join("log/current")), 0o644);
+    assert_eq!(whole_log(&scratch.path().join("log")), lines(1..=10));
+}
+
+#[test]
 fn r5_term_during_retries_of_a_processor_ends_it_and_loses_nothing() {
     let scratch = scratch();
     let errors = scratch.path().join("err");
@@ -258,4 +309,27 @@ fn lines_that_do_not_fit_at_the_end_are_dropped_if_that_is_the_policy() {
     end_input(&mut logger);
     wait_until("multilog ended", || !logger.is_alive());
     assert_eq!(logger.wait(), 0);
+}
+
+#[test]
+fn a_processor_that_hangs_or_fails_longer_than_it_may_leaves_its_file_unprocessed_and_the_log_goes_on() {
+    for processor in ["!echo part; sleep 1000; :", "!echo part; exit 1"] {
+        let scratch = scratch();
+        let script = ["s4096", "n100", processor, "P1", "./log"];
+        let input = lines(1..=100);
+        let outcome = Call::ours("multilog").args(script).within(scratch.path()).input(&input).run();
+        let warning = "multilog: warning: processor out of time in ./log, keeping it unprocessed\n";
+        assert_eq!(
+            (outcome.code, outcome.err_text().ends_with(warning)),
+            (0, true),
+            "{}",
+            outcome.err_text()
+        );
+        let log = scratch.path().join("log");
+        let names = fs::read_dir(&log).expect("the log").map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().expect("a name")).collect();
+        names.sort();
+        assert!(names[0].ends_with(".u") && names[1..] == ["current", "lock", "state"], "{names:?}");
+        assert_eq!(whole_log(&log), input);
+    }
 }

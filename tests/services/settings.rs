@@ -2,10 +2,13 @@
 
 use harness::{Call, Outcome, Running, program, scratch, settles, wait_until};
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
+use unix::poll::Interest;
 use unix::signal::Signal;
 
 /// A service directory `service` with files and a supervise. Both processes end with the test.
@@ -122,7 +125,8 @@ fn finish_is_told_how_the_program_ended() {
 
 #[test]
 fn the_service_waits_for_its_finish() {
-    let service = service("exec sleep 1000", &[("finish", "read line <../gate; exit 0")]);
+    let files = [("finish", "read line <../gate; exit 0"), ("timeout-finish", "0\n")];
+    let service = service("exec sleep 1000", &files);
     wait_until("a process", || service.json()["pid"].is_u64());
     service.svc("-t");
     service.wait_for_svstat_to_say(", finishing");
@@ -131,6 +135,33 @@ fn the_service_waits_for_its_finish() {
     drop(fs::OpenOptions::new().write(true).open(service.path("gate")).expect("a reader of the gate"));
     assert_eq!(service.call("svwait", &["-d", "-t", "30", "service"]).code, 0);
     service.wait_for_svstat_to_say(", normally up");
+}
+
+#[test]
+fn a_finish_that_hangs_is_killed_with_its_children_and_the_service_comes_back() {
+    let finish = "sleep 1000 & echo $! >>../children; wait";
+    let files = [("finish", finish), ("timeout-finish", "300\n"), ("process-group", "")];
+    let service = service("echo start >>../starts; exit 1", &files);
+    wait_until("another start", || service.read("starts").lines().count() >= 2);
+    let warning = "supervise: warning: finish takes too long, killing it";
+    assert_eq!(service.read("errors").lines().next(), Some(warning));
+    let child: i32 = service.read("children").lines().next().expect("a child").parse().expect("its number");
+    wait_until("the child to be gone", || {
+        let stat = fs::read_to_string(format!("/proc/{child}/stat"));
+        stat.map_or(true, |stat| stat.contains(") Z "))
+    });
+}
+
+#[test]
+fn a_finish_without_a_limit_of_its_own_gets_that_of_s6() {
+    let files = [("finish", "exec sleep 1000"), ("timeout-finish", "soon\n")];
+    let service = service("echo start >>../starts; exit 1", &files);
+    wait_until("another start", || service.read("starts").lines().count() == 2);
+    let warnings = ["unable to read timeout-finish: not a number", "finish takes too long, killing it"]
+        .map(|text| format!("supervise: warning: {text}"));
+    assert_eq!(service.read("errors").lines().take(2).collect::<Vec<_>>(), warnings);
+    fs::remove_file(service.path("service/timeout-finish")).expect("the file");
+    wait_until("a third start", || service.read("starts").lines().count() == 3);
 }
 
 #[test]
@@ -216,6 +247,67 @@ fn svwait_waits_for_every_directory_and_says_how_it_is_called() {
     assert_eq!((usage.code, usage.err_text().as_str()), (100, text));
     service.supervise.signal(Signal::SIGTERM);
     assert_eq!(service.call("svwait", &["-d", "-t", "0", "missing"]).code, 99);
+}
+
+#[test]
+fn each_change_of_the_status_is_news_for_everybody_who_waits() {
+    let service = service("exec sleep 1000", &[("down", "")]);
+    let waiting = |letter: &str| {
+        let mut command = Command::new(program("svwait"));
+        Running::start(command.args([letter, "service"]).current_dir(service.scratch.path()))
+    };
+    let event = || unix::fifo::open_reader(&service.path("service/supervise/event")).expect("a FIFO");
+    let has_news = |event: &fs::File| {
+        unix::poll::wait_one(event.as_fd(), Interest::Read, Some(Duration::from_secs(30))).expect("a poll")
+    };
+    for (letter, letters) in [("-u", "-u"), ("-d", "-d"), ("-u", "-o")] {
+        let mut waiters: Vec<Running> = (0..100).map(|_| waiting(letter)).collect();
+        let reader = event();
+        assert!(waiters.iter_mut().all(Running::is_alive));
+        service.svc(letters);
+        assert!(has_news(&reader));
+        for waiter in &mut waiters {
+            assert_eq!(waiter.wait(), 0);
+        }
+    }
+    let reader = event();
+    service.svc("-p");
+    assert!(has_news(&reader));
+    service.wait_for_svstat_to_say(", paused");
+    service.svc("-c");
+}
+
+#[test]
+fn svwait_outlives_a_supervise_and_a_directory_of_the_same_name() {
+    let mut service = service("exec sleep 1000", &[("down", "")]);
+    let wait_for_up = |service: &Service| {
+        let mut command = Command::new(program("svwait"));
+        Running::start(command.arg("service").current_dir(service.scratch.path()))
+    };
+    let start_another = |service: &mut Service| {
+        let mut command = Command::new(program("supervise"));
+        service.supervise = Running::start(command.arg("service").current_dir(service.scratch.path()));
+        wait_until("another supervise", || service.call("svok", &["service"]).code == 0);
+    };
+    let mut waiter = wait_for_up(&service);
+    service.supervise.signal(Signal::SIGKILL);
+    service.supervise.wait();
+    start_another(&mut service);
+    assert!(waiter.is_alive());
+    service.svc("-u");
+    assert_eq!(waiter.wait(), 0);
+
+    service.svc("-d");
+    assert_eq!(service.call("svwait", &["-d", "service"]).code, 0);
+    let mut waiter = wait_for_up(&service);
+    service.svc("-x");
+    service.supervise.wait();
+    fs::rename(service.path("service"), service.path("old")).expect("another name");
+    fs::create_dir(service.path("service")).expect("a directory of the old name");
+    harness::put_program(&service.path("service/run"), "#!/bin/sh\nexec sleep 1000\n");
+    assert!(waiter.is_alive());
+    start_another(&mut service);
+    assert_eq!(waiter.wait(), 0);
 }
 
 #[test]

@@ -77,8 +77,12 @@ impl Supervised {
     }
 
     fn pid(&self) -> Option<i32> {
-        let status = fs::read(self.path("service/status")).ok()?;
-        let pid = i32::from_le_bytes(*status.get(16..20)?.first_chunk()?);
+        let older = |status: Vec<u8>| status.get(16..20).and_then(<[u8]>::first_chunk).copied();
+        let newer = |status: Vec<u8>| status.get(12..16).and_then(<[u8]>::first_chunk).copied();
+        let read = |name: &str| fs::read(self.path(name)).ok();
+        let bytes = read("service/status").and_then(older);
+        let pid =
+            bytes.or_else(|| read("service/supervise/status").and_then(newer)).map(i32::from_le_bytes)?;
         (pid != 0).then_some(pid)
     }
 
@@ -99,6 +103,15 @@ impl Supervised {
             last == summary
         });
         assert!(reached, "svstat says {last:?} and not {summary:?}");
+    }
+
+    fn wait_for_ending(&self, ending: &str) {
+        let mut last = String::new();
+        let reached = settles(|| {
+            last = self.svstat();
+            last.trim_end().ends_with(ending)
+        });
+        assert!(reached, "svstat says {last:?} and not {ending:?}");
     }
 
     fn wait_for_another_process_than(&self, pid: i32) {
@@ -387,11 +400,25 @@ fn a_second_supervise_of_one_directory_is_refused() {
 
 #[test]
 fn r9_of_two_that_race_for_a_directory_exactly_one_runs() {
+    race_for_a_directory(&["-d", "service", "true"]);
+}
+
+#[test]
+fn r9_of_two_that_race_for_a_directory_with_run_exactly_one_runs() {
+    race_for_a_directory(&["-d", "service"]);
+}
+
+fn race_for_a_directory(arguments: &[&str]) {
     let scratch = scratch();
-    fs::create_dir(scratch.path().join("service")).expect("a service directory");
     for race in 0..RACES {
+        // Every other race is for a directory that nobody has supervised yet.
+        let directory = scratch.path().join("service");
+        if race % 2 == 0 {
+            let _ = fs::remove_dir_all(&directory);
+            fs::create_dir(&directory).expect("a service directory");
+        }
         let mut command = Command::new(program("supervise"));
-        command.args(["-d", "service", "true"]).current_dir(scratch.path()).stderr(Stdio::null());
+        command.args(arguments).current_dir(scratch.path()).stderr(Stdio::null());
         let mut racers = [Running::start(&mut command), Running::start(&mut command)];
         wait_until("a loser", || racers.iter_mut().any(|racer| !racer.is_alive()));
         let loser = racers.iter_mut().position(|racer| !racer.is_alive()).expect("a loser");
@@ -405,26 +432,33 @@ fn r9_of_two_that_race_for_a_directory_exactly_one_runs() {
 
 #[test]
 fn r4_when_no_process_can_be_made_svc_is_answered_and_u_tries_at_once() {
+    let warning = "supervise: warning: unable to fork, sleeping 60 seconds: temporary failure\n";
+    fail_to_fork(&PATIENT, warning);
+    let warning = "supervise: warning: unable to fork for service, sleeping 60 seconds: temporary failure\n";
+    fail_to_fork(&[], warning);
+}
+
+fn fail_to_fork(words: &[&str], warning: &str) {
     if !is_root() || installed("prlimit").is_none() {
         return skipped("limiting the processes of another user needs root and prlimit");
     }
     let scratch = scratch();
     let directory = scratch.path().join("service");
     fs::create_dir(&directory).expect("a service directory");
+    put_program(&directory.join("run"), "#!/bin/sh\nexec sleep 1000\n");
     let nobody = unix::account::find_user(b"nobody").expect("the user database").expect("nobody");
     std::os::unix::fs::chown(&directory, Some(nobody.uid), Some(nobody.gid)).expect("nobody's directory");
     // nobody may be unable to reach the build directory.
     let copy = scratch.path().join("supervise");
     copy_program("supervise", &copy);
     let mut command = Command::new(program("setuser"));
-    command.args(["nobody", "prlimit", "--nproc=0:50", "./supervise", "service"]).args(PATIENT);
+    command.args(["nobody", "prlimit", "--nproc=0:50", "./supervise", "service"]).args(words);
     let mut service = Supervised::start_command(scratch, &mut command);
 
-    let warning = "supervise: warning: unable to fork, sleeping 60 seconds: temporary failure\n";
     wait_until("a failed fork", || service.read("errors") == warning);
-    service.wait_for_summary("down, normally up, want up");
+    service.wait_for_ending(", normally up, want up");
     service.svc("-d");
-    service.wait_for_summary("down, normally up");
+    service.wait_for_ending(", normally up");
     service.svc("-u");
     wait_until("another attempt", || service.read("errors") == warning.repeat(2));
 
@@ -559,7 +593,7 @@ fn a_directory_that_cannot_be_used_is_named() {
 
 #[test]
 fn wrong_usage_is_answered_with_the_usage() {
-    let usage = "supervise: usage: supervise [ -rsudox ] dir program args ...\n";
+    let usage = "supervise: usage: supervise [ -rsudox5 ] dir program args ...\n";
     for arguments in [&[] as &[&str], &["-d"], &["-ud", "--"]] {
         let outcome = Call::ours("supervise").args(arguments).run();
         assert_eq!((outcome.code, outcome.err_text().as_str()), (100, usage));
@@ -631,6 +665,53 @@ fn svstat_names_a_status_that_it_cannot_read() {
     assert_eq!(outcome.err_text(), expected);
     let seconds = u64::from_be_bytes([0x40; 8]) - (1 << 62);
     assert_eq!(outcome.out_text(), format!("{seconds} up pid 1077952576, paused\n"));
+}
+
+#[test]
+fn a_damaged_status_is_named_and_the_other_directories_are_answered() {
+    let mut services: Vec<Supervised> = [&PATIENT as &[&str], &[]]
+        .map(|words| {
+            let scratch = scratch();
+            fs::create_dir(scratch.path().join("service")).expect("a service directory");
+            put_program(&scratch.path().join("service/run"), "#!/bin/sh\nexec sleep 1000\n");
+            Supervised::start_in(scratch, &[], words)
+        })
+        .into();
+    let names = services.iter().map(|service| service.path("service").into_os_string());
+    let names: Vec<String> = names.map(|name| name.into_string().expect("letters")).collect();
+    for service in &services {
+        service.wait_for_program("sleep");
+    }
+    let both = |options: &[&str]| Call::ours("svstat").args(options).args(&names).run();
+    let whole = both(&[]).out_text();
+    let lines: Vec<&str> = whole.lines().collect();
+    assert!(lines[0].contains(" up pid ") && lines[1].contains(": up (pid "), "{whole}");
+
+    fs::write(services[0].path("service/status"), "short").expect("a damaged status");
+    let damaged = both(&[]);
+    assert_eq!(damaged.code, 0);
+    assert!(damaged.out_text().starts_with(&format!("{}: up (pid ", names[1])), "{}", damaged.out_text());
+    let expected = format!("svstat: warning: unable to read status in {}: bad format\n", names[0]);
+    assert_eq!(damaged.err_text(), expected);
+
+    fs::write(services[1].path("service/supervise/status"), "").expect("a damaged status");
+    let bad = format!("{}: unable to read supervise/status: bad format\n", names[1]);
+    let damaged = both(&[]);
+    assert_eq!((damaged.code, damaged.out_text(), damaged.err_text()), (0, bad, expected));
+    let json = both(&["--json"]).out_text();
+    assert_eq!(json.lines().filter(|line| line.contains("bad format")).count(), 2, "{json}");
+    assert_eq!(json.lines().count(), 2);
+    let metrics = both(&["--metrics"]).out_text();
+    assert_eq!(metrics.lines().filter(|line| line.ends_with("} 0")).count(), 2, "{metrics}");
+    assert!(!metrics.contains("service_up"), "{metrics}");
+
+    for service in &mut services {
+        // The next change puts a whole one in its place.
+        service.svc("-p");
+        service.wait_for_ending(", paused");
+        service.svc("-dx");
+        assert_eq!(service.supervise.wait(), 0);
+    }
 }
 
 #[test]

@@ -5,11 +5,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use unix::signal::Signal;
 
-/// Enough to outgrow any table of fixed size that is small; `MANY_SERVICES` in the environment asks for more.
-const MANY: usize = 150;
+/// Enough to outgrow any table of fixed size that is small. `make soak` asks for more by `MANY_SERVICES`.
+const MANY: usize = 500;
+/// How long services are killed. `make soak` asks for more by a variable of this name.
+const SOAK_SECONDS: usize = 10;
 
 /// A svscan of the directory `scan`, which ends with the test and takes everything with it.
 struct Scanned {
@@ -37,6 +40,23 @@ impl Scanned {
         let status = fs::read(self.path(name).join("supervise/status")).ok()?;
         let pid = i32::from_le_bytes(*status.get(12..16)?.first_chunk()?);
         (pid != 0).then_some(pid)
+    }
+
+    /// The process of a service, if it has become the program `sleep`.
+    fn sleeping(&self, name: &str) -> Option<i32> {
+        self.pid(name)
+            .filter(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm == "sleep\n"))
+    }
+
+    /// How many processes `sleep` there are below the directory.
+    fn sleepers(&self) -> usize {
+        let scan = self.path("scan");
+        let is_ours = |process: &Path| {
+            fs::read_to_string(process.join("comm")).is_ok_and(|comm| comm == "sleep\n")
+                && fs::read_link(process.join("cwd")).is_ok_and(|place| place.starts_with(&scan))
+        };
+        let processes = fs::read_dir("/proc").expect("the processes").flatten();
+        processes.filter(|process| is_ours(&process.path())).count()
     }
 }
 
@@ -140,33 +160,71 @@ fn a_supervise_that_was_killed_leaves_the_other_services_alone() {
     assert_eq!(scanned.pid("scan/other"), other);
 }
 
-/// Every service comes back, and none runs twice: a second process of one could not have its lock.
+/// Kills one service every ten milliseconds. Every service comes back, each time and no more often, and none runs
+/// twice: a second process of one could not have its lock, and would complain.
 #[test]
 fn of_many_services_that_are_killed_every_one_comes_back_and_none_runs_twice() {
-    let many = std::env::var("MANY_SERVICES").ok().and_then(|text| text.parse().ok()).unwrap_or(MANY);
+    let number_in = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let many = number_in("MANY_SERVICES").unwrap_or(MANY);
+    let kills = number_in("SOAK_SECONDS").unwrap_or(SOAK_SECONDS) * 100;
     let scratch = scan_directory();
     let setlock = program("setlock");
     for number in 0..many {
-        let script = format!("exec {} -n held sleep 100000", setlock.display());
+        let script = format!("echo >>starts; exec {} -n held sleep 100000", setlock.display());
         add_service(&scratch.path().join(format!("scan/{number}")), &script);
     }
-    let scanned = Scanned::start(scratch);
+    let begin = Instant::now();
+    let mut scanned = Scanned::start(scratch);
     let name = |number: usize| format!("scan/{number}");
     for number in 0..many {
-        wait_until(&name(number), || scanned.pid(&name(number)).is_some());
+        wait_until(&name(number), || scanned.sleeping(&name(number)).is_some());
     }
-    let mut killed = Vec::new();
-    for number in (0..many).step_by(2) {
-        if let Some(pid) = scanned.pid(&name(number)) {
+    println!("{many} services up after {:.1} s", begin.elapsed().as_secs_f64());
+
+    let mut killed = vec![0; many];
+    let mut last = vec![0; many];
+    // Neighbours were started one after the other; take them from everywhere.
+    let mut victims = (0..many).map(|step| step * 7919 % many).cycle();
+    for _ in 0..kills {
+        if let Some((number, pid)) = next_victim(&scanned, &mut victims, many) {
             kill(pid, Signal::SIGKILL);
-            killed.push((number, pid));
+            killed[number] += 1;
+            last[number] = pid;
         }
+        std::thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(killed.len(), many.div_ceil(2));
-    for (number, pid) in killed {
-        wait_until(&name(number), || scanned.pid(&name(number)).is_some_and(|new| new != pid));
+    let end = Instant::now();
+    for (number, last) in last.iter().enumerate() {
+        let is_back = || scanned.sleeping(&name(number)).is_some_and(|pid| pid != *last);
+        wait_until(&name(number), is_back);
     }
+    let times: usize = killed.iter().sum();
+    println!("{times} kills; all up again {:.1} s after the last", end.elapsed().as_secs_f64());
+
+    // As many starts as there should be, one process for each service, and nobody was refused a lock.
+    for (number, times) in killed.iter().enumerate() {
+        let starts = scanned.read(&format!("{}/starts", name(number))).lines().count();
+        assert_eq!(starts, times + 1, "{} of {}", name(number), scanned.read("errors"));
+    }
+    assert_eq!(scanned.sleepers(), many);
     assert_eq!(scanned.read("errors"), "");
+    // That a second process is found is true of this one.
+    let second = Call::path(&scanned.path("scan/0/run")).within(&scanned.path("scan/0")).run();
+    let refusal = "setlock: fatal: unable to lock held: temporary failure\n";
+    assert_eq!((second.code, second.err_text().as_str()), (111, refusal));
+
+    scanned.svscan.signal(Signal::SIGTERM);
+    assert_eq!(scanned.svscan.wait(), 0);
+    assert_eq!(scanned.sleepers(), 0);
+}
+
+/// The next service whose program runs, and that; nothing if at this moment no program does.
+fn next_victim(
+    scanned: &Scanned,
+    victims: &mut impl Iterator<Item = usize>,
+    many: usize,
+) -> Option<(usize, i32)> {
+    victims.take(many).find_map(|number| Some((number, scanned.sleeping(&format!("scan/{number}"))?)))
 }
 
 #[test]

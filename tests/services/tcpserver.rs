@@ -2,6 +2,7 @@
 
 use harness::{Answer, Call, DnsServer, Record, TcpServer, program, scratch, skipped, wait_until};
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use unix::signal::Signal;
 
@@ -10,7 +11,7 @@ fn start(options: &[&str], host: &str, command: &[&str]) -> TcpServer {
 }
 
 fn has_ipv6() -> bool {
-    std::net::TcpListener::bind("[::1]:0").is_ok()
+    TcpListener::bind("[::1]:0").is_ok()
 }
 
 fn read_all(server: &TcpServer, address: &str) -> String {
@@ -142,6 +143,35 @@ fn a_host_name_is_looked_up_and_a_missing_one_is_reported() {
             outcome.err_text()
         );
     }
+}
+
+/// L8: what an ident server and a name server say of a connection stays within its fields of one line.
+#[test]
+fn l8_ident_and_host_name_cannot_make_another_line_of_log() {
+    let Ok(listener) = TcpListener::bind("127.0.0.1:113") else {
+        return skipped("port 113 cannot be had");
+    };
+    let name = "host\ntcpserver: ok 1 %:\u{7f}\u{e9}\x1b[0m b".to_owned();
+    let names = DnsServer::start([("1.0.0.127.in-addr.arpa", Answer::Records(vec![Record::Name(name)]))]);
+    let address = names.address();
+    let variables = [("DNSCACHEIP", address.as_str())];
+    let server =
+        TcpServer::start(&program("tcpserver"), &["-vt9", "-l0"], "127.0.0.1", &["true"], &variables);
+    let client = server.connect("127.0.0.1");
+    let (mut asker, _) = listener.accept().expect("a question");
+    asker.write_all(b"1,2:USERID:UNIX:joe:%\r\x1b[0m\x7f\xff\x0btcpserver: ok\n").expect("an answer");
+    let port = client.local_addr().expect("our address").port();
+    server.logged("tcpserver: end ");
+    let log = server.log();
+    assert!(log.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{log:?}");
+    let lines: Vec<&str> = log.lines().collect();
+    let starts = ["status: 0/40", "status: 1/40", "pid ", "ok ", "end ", "status: 0/40"];
+    assert!(lines.len() >= 5 && lines.len() <= starts.len(), "{log}");
+    let is_as_ever = |(line, start): (&&str, &&str)| line.starts_with(&format!("tcpserver: {start}"));
+    assert!(lines.iter().zip(&starts).all(is_as_ever), "{log}");
+    let fields: Vec<&str> = lines[3].split(' ').collect();
+    assert_eq!(fields.len(), 5, "{log}");
+    assert!(fields[4].ends_with(&format!(":127.0.0.1:joe???[0m???tcpserver?ok:{port}")), "{log}");
 }
 
 #[test]

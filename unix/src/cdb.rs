@@ -6,7 +6,7 @@
 //! A reader trusts nothing in the file: a damaged one gives an error, never a wrong read.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
 const HEADER: u64 = 2048;
@@ -94,6 +94,37 @@ fn number(value: u64) -> io::Result<u32> {
     u32::try_from(value).map_err(|_| nix::errno::Errno::EFBIG.into())
 }
 
+/// Gives each record (key, data) of a database to `each`, in the order in which they were added.
+///
+/// # Errors
+/// EPROTO ("protocol error") if the database ends too early; that of reading it; that of `each`.
+pub fn for_each_record(
+    mut database: impl Read,
+    mut each: impl FnMut(&[u8], &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let header = exactly(&mut database, HEADER)?;
+    // The first table begins where the records end.
+    let end = header.first_chunk().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
+    let mut position = HEADER;
+    while position < end {
+        let lengths = exactly(&mut database, 8)?;
+        let [a, b, c, d, e, f, g, h] = *lengths.first_chunk().ok_or_else(damaged)?;
+        let key = exactly(&mut database, u64::from(u32::from_le_bytes([a, b, c, d])))?;
+        let data = exactly(&mut database, u64::from(u32::from_le_bytes([e, f, g, h])))?;
+        position =
+            position.saturating_add(8).saturating_add(key.len() as u64).saturating_add(data.len() as u64);
+        each(&key, &data)?;
+    }
+    if position > end.max(HEADER) { Err(damaged()) } else { Ok(()) }
+}
+
+/// So many bytes. Memory is taken as they come: a length in a damaged file may be any number.
+fn exactly(input: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.by_ref().take(length).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == length { Ok(bytes) } else { Err(damaged()) }
+}
+
 /// An open database.
 pub struct Reader {
     file: File,
@@ -177,6 +208,11 @@ impl Reader {
     }
 }
 
+/// Whether an error of this module says that the file is no database, or a damaged one.
+pub fn is_damage(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::EPROTO)
+}
+
 fn damaged() -> io::Error {
     nix::errno::Errno::EPROTO.into()
 }
@@ -229,6 +265,24 @@ mod tests {
         }
         assert_eq!(reader.get(b"").unwrap().as_deref(), Some(&b"empty key"[..]));
         assert_eq!(reader.get(b"500").unwrap(), None);
+    }
+
+    #[test]
+    fn records_come_in_the_order_in_which_they_were_added() {
+        let records: [(&[u8], &[u8]); 3] = [(b"b", b"1"), (b"a", b""), (b"b", b"2")];
+        let file = build(&records);
+        let mut found = Vec::new();
+        for_each_record(file.as_slice(), |key, data| {
+            found.push((key.to_vec(), data.to_vec()));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found, records.map(|(key, data)| (key.to_vec(), data.to_vec())));
+        let end = 2048 + 3 * 8 + 5;
+        for length in 0..end {
+            assert!(for_each_record(&file[..length], |_, _| Ok(())).is_err(), "{length}");
+        }
+        for_each_record(&[0; 3000][..], |_, _| panic!("there is none")).unwrap();
     }
 
     /// M5: any truncation is an error or "not there"; nothing panics or reads past the file.

@@ -1,7 +1,7 @@
 //! File descriptors: the standard ones, inherited ones, pipes, and what a child is given.
 
 use nix::errno::Errno;
-use nix::fcntl::{F_GETFD, F_GETFL, F_SETFD, F_SETFL, FdFlag, OFlag, fcntl};
+use nix::fcntl::{F_GETFD, F_GETFL, F_SETFD, F_SETFL, F_SETPIPE_SZ, FdFlag, OFlag, fcntl};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -77,6 +77,13 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
 /// A pipe: (read end, write end), neither of which survives an exec.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+}
+
+/// Gives a pipe room for so many bytes, where the system lets itself be asked. Smaller pipes work as well, slower.
+pub fn enlarge_pipe(pipe: impl AsFd, size: usize) {
+    if let Ok(size) = i32::try_from(size) {
+        let _ = fcntl(pipe, F_SETPIPE_SZ(size));
+    }
 }
 
 /// Switches O_NONBLOCK on or off.

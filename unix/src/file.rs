@@ -1,5 +1,6 @@
 //! Files: the suite's ways of opening one, and of putting one on disk so that a power cut keeps it.
 
+use nix::errno::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,6 +22,13 @@ pub fn open_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
 
+/// Opens for reading, and for writing at the end, created with mode 0600 if absent.
+pub fn open_read_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600).custom_flags(nix::libc::O_NONBLOCK);
+    options.open(path)
+}
+
 /// Opens what is there for writing, never creating it and never waiting for the other side of a FIFO.
 pub fn open_write(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
@@ -34,6 +42,24 @@ pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
 /// Creates a file or empties the one that is there, for writing.
 pub fn create_or_truncate(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)
+}
+
+/// A file to write to and read from that has no name any more, for what is too large for memory. It goes when it
+/// is closed.
+pub fn create_unnamed(directory: &Path) -> io::Result<File> {
+    let (pid, stamp) = (crate::process::own_pid(), crate::stamp::Stamp::now());
+    let mut last = io::ErrorKind::AlreadyExists.into();
+    for attempt in 0..9 {
+        let name = format!("unnamed.{pid}.{}.{}.{attempt}", stamp.seconds, stamp.nanoseconds);
+        let path = directory.join(name);
+        // O_EXCL: whatever somebody else has put there under this name, link or file, is left alone.
+        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => return fs::remove_file(&path).map(|()| file),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
 }
 
 /// Reads a whole file; `None` if there is none. Every other trouble is an error.
@@ -59,6 +85,21 @@ pub fn start_writing(file: &File) {
     unsafe { nix::libc::sync_file_range(file.as_raw_fd(), 0, 0, nix::libc::SYNC_FILE_RANGE_WRITE) };
 }
 
+/// Gives a file another name, unless there is a file of that name: unlike `rename(2)` it replaces none.
+///
+/// # Errors
+/// EEXIST if there is one. On a file system that cannot do it in one step a crash may leave both names.
+pub fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+        Err(Errno::EINVAL | Errno::ENOSYS) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        result => Ok(result?),
+    }
+}
+
 /// Puts the entries of a directory on disk: names that were made, renamed or removed in it.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
@@ -75,25 +116,50 @@ pub fn sync_name(file: &File, directory: &Path) -> io::Result<()> {
     }
 }
 
+/// Which step of putting a file in place of another failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Making the temporary file.
+    Create,
+    /// Writing it and putting it on disk.
+    Write,
+    /// Giving it the name.
+    Move,
+    /// Putting the name on disk. The new file has the name already.
+    Sync,
+}
+
 /// Puts `bytes` in place of a file, so that after any crash the name has the old contents or the new ones.
 ///
 /// The contents are written to `temporary`, which must be in the same directory. A temporary file that a
 /// crash left behind is replaced; one of a failed attempt is removed.
 pub fn replace(path: &Path, temporary: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let written = write_aside(temporary, bytes, mode).and_then(|()| fs::rename(temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(temporary);
-    }
-    written?;
-    sync_directory(path.parent().unwrap_or(Path::new(".")))
+    replace_by_steps(path, temporary, bytes, mode).map_err(|(_, error)| error)
 }
 
-fn write_aside(temporary: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    match fs::remove_file(temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+/// The same, for programs that say which step failed.
+pub fn replace_by_steps(
+    path: &Path,
+    temporary: &Path,
+    bytes: &[u8],
+    mode: u32,
+) -> Result<(), (Step, io::Error)> {
+    let replaced = write_aside(temporary, bytes, mode)
+        .and_then(|()| fs::rename(temporary, path).map_err(|error| (Step::Move, error)));
+    if replaced.is_err() {
+        let _ = fs::remove_file(temporary);
     }
-    let mut file = create_new(temporary, mode)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    replaced?;
+    sync_directory(path.parent().unwrap_or(Path::new("."))).map_err(|error| (Step::Sync, error))
+}
+
+fn write_aside(temporary: &Path, bytes: &[u8], mode: u32) -> Result<(), (Step, io::Error)> {
+    // What an earlier run left is removed, not written into: the name may be a link to something else.
+    let removed = match fs::remove_file(temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    let mut file =
+        removed.and_then(|()| create_new(temporary, mode)).map_err(|error| (Step::Create, error))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| (Step::Write, error))
 }

@@ -21,16 +21,7 @@ pub struct LocalTime {
 ///
 /// `None` if the system cannot tell: the year does not fit its calendar.
 pub fn at<Seconds: TryInto<nix::libc::time_t>>(seconds: Seconds) -> Option<LocalTime> {
-    let moment = seconds.try_into().ok()?;
-    // SAFETY: `tm` consists of integers and of a pointer that C may leave null; all zeroes is a value of it.
-    let mut fields: nix::libc::tm = unsafe { std::mem::zeroed() };
-    // SAFETY: both pointers are to live values of the right types for the time of the call. The call may read
-    // TZ from the environment (glibc and musl do so themselves at the first call), and no program of the suite
-    // changes its own environment. The pointer in `tm_zone` is not kept.
-    let result = unsafe { nix::libc::localtime_r(&raw const moment, &raw mut fields) };
-    if result.is_null() {
-        return None;
-    }
+    let fields = broken_down(seconds.try_into().ok()?)?;
     Some(LocalTime {
         year: i64::from(fields.tm_year).checked_add(1900)?,
         month: u8::try_from(fields.tm_mon.checked_add(1)?).ok()?,
@@ -39,6 +30,21 @@ pub fn at<Seconds: TryInto<nix::libc::time_t>>(seconds: Seconds) -> Option<Local
         minute: u8::try_from(fields.tm_min).ok()?,
         second: u8::try_from(fields.tm_sec).ok()?,
     })
+}
+
+/// How many seconds the local time is ahead of UTC at a moment, negative west of it; the moment as for [`at`].
+pub fn offset_at<Seconds: TryInto<nix::libc::time_t>>(seconds: Seconds) -> Option<i64> {
+    Some(broken_down(seconds.try_into().ok()?)?.tm_gmtoff)
+}
+
+fn broken_down(moment: nix::libc::time_t) -> Option<nix::libc::tm> {
+    // SAFETY: `tm` consists of integers and of a pointer that C may leave null; all zeroes is a value of it.
+    let mut fields: nix::libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live values of the right types for the time of the call. The call may read
+    // TZ from the environment (glibc and musl do so themselves at the first call), and no program of the suite
+    // changes its own environment. The pointer in `tm_zone` is not used.
+    let result = unsafe { nix::libc::localtime_r(&raw const moment, &raw mut fields) };
+    (!result.is_null()).then_some(fields)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::socket::MsgFlags;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -17,4 +18,23 @@ pub fn clear_ip_options(socket: impl AsFd) -> io::Result<()> {
 /// Number of the user who is at the other end of a Unix socket, as the kernel has noted it (unix(7), `SO_PEERCRED`).
 pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
     Ok(nix::sys::socket::getsockopt(&socket, nix::sys::socket::sockopt::PeerCredentials)?.uid())
+}
+
+/// Sends as much as the socket takes at once. A connection that is gone is an error and never a signal.
+///
+/// # Errors
+/// EAGAIN if the socket takes nothing now; see [`is_none`] for a descriptor that is no socket.
+pub fn send_without_waiting(descriptor: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    Ok(nix::sys::socket::send(descriptor.as_fd().as_raw_fd(), bytes, flags)?)
+}
+
+/// Whether an error says that the descriptor is no socket.
+pub fn is_none(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOTSOCK)
+}
+
+/// Whether a socket could not be had at all, whatever the other side would have said.
+pub fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }

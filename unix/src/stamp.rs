@@ -1,6 +1,7 @@
 //! Time stamps: seconds and fractions of the system's clock, and the labels made of them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
 
 /// 2^62: what a TAI64 label adds to seconds since 1970. (daemontools 0.53 adds nothing else.)
 const TAI64_BASE: u64 = 1 << 62;
@@ -19,8 +20,11 @@ pub struct Stamp {
 impl Stamp {
     /// The system's clock. A clock before 1970 reads as 1970.
     pub fn now() -> Stamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Stamp { seconds: since.as_secs(), nanoseconds: since.subsec_nanos() }
+        let time = clock_gettime(ClockId::CLOCK_REALTIME).ok();
+        let part =
+            |time: TimeSpec| Some((u64::try_from(time.tv_sec()).ok()?, u32::try_from(time.tv_nsec()).ok()?));
+        let (seconds, nanoseconds) = time.and_then(part).unwrap_or_default();
+        Stamp { seconds, nanoseconds }
     }
 
     /// Whole microseconds of the fraction.

@@ -12,6 +12,7 @@
 //!
 //! * TERM: what was read is written, with the rest of its last line from what the pipe holds; then the program
 //!   finds the end of its input and finishes what it does. Everything else stays in the pipe for the next accustamp.
+//! * ALRM goes on to the program.
 //! * The program ends: accustamp ends at once, too, and does not go on reading for nobody.
 //! * accustamp is killed: the program finds the end of its input.
 
@@ -20,6 +21,7 @@ mod stamper;
 
 use crate::filter;
 use crate::input::{Input, Piece};
+use crate::line_start::LineStarts;
 use reader::Reader;
 use stamper::Stamper;
 use std::os::fd::AsFd;
@@ -32,26 +34,30 @@ use unix::stamp::Stamp;
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     match invocation.arguments.as_slice() {
         [dashes, words @ ..] if dashes == b"--" && !words.is_empty() => run_with(words),
-        _ => filter::run(&mut Stamper::new(Stamp::now)),
+        _ => filter::run(&mut LineStarts::new(Stamper::new(Stamp::now))),
     }
 }
 
 fn run_with(words: &[Vec<u8>]) -> Result<Exit, Failure> {
-    let term = Signals::catch(&[Signal::SIGTERM])
+    let signals = Signals::catch(&[Signal::SIGTERM, Signal::SIGALRM])
         .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
     let mut reader = Reader::start(words)?;
-    copy(&term, &mut reader)?;
+    copy(&signals, &mut reader)?;
     reader.finish()
 }
 
 /// Stamps lines until their end or TERM. An unreadable input has ended, as it has without a program.
-fn copy(term: &Signals, reader: &mut Reader<'_>) -> Result<(), Failure> {
-    let mut stamper = Stamper::new(Stamp::now);
+fn copy(signals: &Signals, reader: &mut Reader<'_>) -> Result<(), Failure> {
+    let mut stamper = LineStarts::new(Stamper::new(Stamp::now));
     let mut input = Input::new();
     let mut output = Vec::new();
-    while let Ok(is_ready) = input.wait(&[term.as_fd(), reader.as_fd()]) {
+    while let Ok(is_ready) = input.wait(&[signals.as_fd(), reader.as_fd()]) {
         reader.check()?;
-        if term.take(Signal::SIGTERM) {
+        signals.drain();
+        if signals.take(Signal::SIGALRM) {
+            reader.signal(Signal::SIGALRM);
+        }
+        if signals.take(Signal::SIGTERM) {
             let rest = input.rest_of_line();
             return filter::pass(&mut stamper, rest, &mut output, |stamped| reader.write(stamped));
         }

@@ -31,6 +31,7 @@ impl<'a> Reader<'a> {
         let signals = Signals::catch(&[Signal::SIGCHLD]).map_err(unable_to_run)?;
         let (input, pipe) = descriptor::pipe().map_err(unable_to_run)?;
         descriptor::set_nonblocking(&pipe, true).map_err(unable_to_run)?;
+        descriptor::enlarge_pipe(&pipe, PIPE_SIZE);
         let pid = spawn(words, input).map_err(unable_to_run)?;
         // From here on a write fails instead, but in the program the signal keeps its default.
         signal::ignore(Signal::SIGPIPE);
@@ -48,6 +49,12 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Sends the program a signal.
+    pub fn signal(&self, signal: Signal) {
+        // If it has just ended, that is noticed soon.
+        let _ = process::kill(self.pid, signal);
     }
 
     /// Writes all of the bytes, however slowly the program reads.
@@ -126,10 +133,12 @@ fn become_program(words: &[Vec<u8>], input: &OwnedFd) -> io::Error {
     if let Err(error) = descriptor::place(input, 0) {
         return error;
     }
-    [Signal::SIGTERM, Signal::SIGCHLD].into_iter().for_each(signal::default);
+    [Signal::SIGTERM, Signal::SIGALRM, Signal::SIGCHLD].into_iter().for_each(signal::default);
     signal::unblock_all();
     exec(words, &Environment::inherited(), Search::PathOrShell)
 }
 
+/// Room for what two reads give with its stamps, so that the program can take one while the next is stamped.
+const PIPE_SIZE: usize = 256 * 1024;
 /// What is reported for an error that does not come from the kernel; its text is "unknown error".
 const NO_NUMBER: i32 = i32::MAX;

@@ -1,6 +1,6 @@
-//! A stamp before each line, whatever pieces the lines come in.
+//! The stamp before a line.
 
-use crate::filter::{self, Filter};
+use crate::line_start::{LineStart, Start};
 use std::io::Write;
 use unix::stamp::Stamp;
 
@@ -9,7 +9,6 @@ use unix::stamp::Stamp;
 /// A line without its newline at the end of the input stays one.
 pub struct Stamper<Clock> {
     clock: Clock,
-    at_line_start: bool,
     /// The second that `seconds` shows. Most lines come in the same one as the line before.
     second: u64,
     /// The second as text, with the dot.
@@ -19,10 +18,12 @@ pub struct Stamper<Clock> {
 impl<Clock: FnMut() -> Stamp> Stamper<Clock> {
     /// Asks `clock` for the time of each line.
     pub fn new(clock: Clock) -> Self {
-        Stamper { clock, at_line_start: true, second: 0, seconds: b"0.".to_vec() }
+        Stamper { clock, second: 0, seconds: b"0.".to_vec() }
     }
+}
 
-    fn stamp(&mut self, output: &mut Vec<u8>) {
+impl<Clock: FnMut() -> Stamp> LineStart for Stamper<Clock> {
+    fn change(&mut self, _: &[u8], output: &mut Vec<u8>) -> Start {
         let now = (self.clock)();
         if now.seconds != self.second {
             self.second = now.seconds;
@@ -33,24 +34,8 @@ impl<Clock: FnMut() -> Stamp> Stamper<Clock> {
         output.extend_from_slice(&self.seconds);
         output.extend_from_slice(&six_digits(now.microseconds()));
         output.push(b' ');
+        Start::Done(0)
     }
-}
-
-impl<Clock: FnMut() -> Stamp> Filter for Stamper<Clock> {
-    fn change(&mut self, input: &[u8], output: &mut Vec<u8>) {
-        let mut rest = input;
-        while !rest.is_empty() {
-            if self.at_line_start {
-                self.stamp(output);
-            }
-            let (line, after) = filter::split_line(rest);
-            output.extend_from_slice(line);
-            self.at_line_start = line.ends_with(b"\n");
-            rest = after;
-        }
-    }
-
-    fn finish(&mut self, _: &mut Vec<u8>) {}
 }
 
 /// A number below a million in six digits.
@@ -67,6 +52,8 @@ fn six_digits(number: u32) -> [u8; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::Filter;
+    use crate::line_start::LineStarts;
     use proptest::prelude::{ProptestConfig, any, proptest};
 
     /// A clock that is one microsecond later each time it is read.
@@ -82,7 +69,8 @@ mod tests {
     }
 
     fn stamped(pieces: &[&[u8]]) -> String {
-        let mut stamper = Stamper::new(ticking(Stamp { seconds: 9, nanoseconds: 999_998_000 }));
+        let clock = ticking(Stamp { seconds: 9, nanoseconds: 999_998_000 });
+        let mut stamper = LineStarts::new(Stamper::new(clock));
         let mut output = Vec::new();
         pieces.iter().for_each(|piece| stamper.change(piece, &mut output));
         stamper.finish(&mut output);

@@ -18,7 +18,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use unix::failure::is_absent;
 use unix::file;
 use unix::process::Ended;
@@ -43,10 +43,23 @@ pub struct Log {
     newest: Option<LogName>,
     /// Whether there was a file already.
     is_started: bool,
-    /// A command of the shell through which complete files go.
-    processor: Option<Vec<u8>>,
-    /// The complete file that waits for it.
-    unprocessed: Option<LogName>,
+    processor: Option<Processor>,
+    unprocessed: Option<Unprocessed>,
+}
+
+/// A command of the shell through which complete files go.
+pub struct Processor {
+    /// The command.
+    pub command: Vec<u8>,
+    /// How long the log waits for it, all its tries for one file together; without a limit, for ever.
+    pub limit: Option<Duration>,
+}
+
+/// The complete file that waits for the processor.
+#[derive(Clone, Copy)]
+struct Unprocessed {
+    name: LogName,
+    deadline: Option<Instant>,
 }
 
 /// The file being written. It is not complete: a complete one is closed at once.
@@ -55,11 +68,12 @@ struct Current {
     file: File,
     written: u64,
     age: Age,
+    ends_early: bool,
 }
 
 impl Log {
     /// A log in the working directory. Its first file is made by the first [`settle`](Store::settle).
-    pub fn new(limits: Limits, processor: Option<Vec<u8>>) -> Log {
+    pub fn new(limits: Limits, processor: Option<Processor>) -> Log {
         Log { limits, current: None, newest: None, is_started: false, processor, unprocessed: None }
     }
 
@@ -80,8 +94,15 @@ impl Log {
             let trouble = Trouble::new("unable to sync directory with", object, error);
             patience.warn(&trouble, ", a crash may take the name");
         }
-        if self.processor.is_some() {
-            self.unprocessed = Some(name);
+        let deadline = |processor: &Processor| processor::deadline(processor.limit);
+        let unprocessed = |processor| Unprocessed { name, deadline: deadline(processor) };
+        self.unprocessed = self.processor.as_ref().map(unprocessed);
+    }
+
+    /// Ends the file being written before its time, unless it is empty, with the next [`settle`](Store::settle).
+    pub fn end_file(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.ends_early = current.written > 0;
         }
     }
 
@@ -91,33 +112,19 @@ impl Log {
     }
 
     /// Puts what the processor makes of the last complete file in its place. Until then, and after a crash, the name
-    /// has what was logged.
+    /// has what was logged, and so it has for ever when the processor's time is over.
     fn process(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble> {
-        let (Some(command), Some(name)) = (&self.processor, self.unprocessed) else { return Ok(()) };
-        let name = name.encode();
-        let trouble = |action, error| Trouble::new(action, name.as_bytes(), error);
-        let log = match File::open(&name) {
-            Ok(log) => log,
-            // Somebody has removed it.
-            Err(error) if is_absent(&error) => {
-                self.unprocessed = None;
-                return Ok(());
-            }
-            Err(error) => return Err(trouble("unable to read", error)),
+        let (Some(processor), Some(unprocessed)) = (&self.processor, self.unprocessed) else {
+            return Ok(());
         };
-        let processed = file::create_or_truncate(Path::new(PROCESSED), 0o644)
-            .map_err(|error| trouble("unable to create output for", error))?;
-        let ended = processor::run(command, &[(log.as_fd(), 0), (processed.as_fd(), 1)], patience)
-            .map_err(|error| trouble("unable to run processor for", error))?;
-        if ended != Ended::Exited(0) {
-            return Err(Trouble { action: "processor failed for", object: name.into_bytes(), error: None });
+        if let Err(trouble) = unprocessed.process(&processor.command, patience) {
+            // It may hold the last of the space.
+            let _ = fs::remove_file(PROCESSED);
+            if !processor::is_over(unprocessed.deadline) {
+                return Err(trouble);
+            }
+            patience.warn(&trouble, ", keeping it as it was logged");
         }
-        processed
-            .set_permissions(Permissions::from_mode(0o444))
-            .and_then(|()| processed.sync_all())
-            .and_then(|()| fs::rename(PROCESSED, &name))
-            .and_then(|()| file::sync_directory(Path::new(".")))
-            .map_err(|error| trouble("unable to replace", error))?;
         self.unprocessed = None;
         Ok(())
     }
@@ -147,9 +154,39 @@ impl Log {
         self.newest = Some(name);
         let object = name.encode();
         match file::create_new(Path::new(&object), 0o644) {
-            Ok(file) => Ok(Current { name, file, written: 0, age: Age::new(period) }),
+            Ok(file) => Ok(Current { name, file, written: 0, age: Age::new(period), ends_early: false }),
             Err(error) => Err(Trouble::new("unable to create", object, error)),
         }
+    }
+}
+
+impl Unprocessed {
+    fn process(self, command: &[u8], patience: &mut Patience<'_>) -> Result<(), Trouble> {
+        let name = self.name.encode();
+        let trouble = |action, error| Trouble::new(action, name.as_bytes(), error);
+        let log = match File::open(&name) {
+            Ok(log) => log,
+            // Somebody has removed it.
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(trouble("unable to read", error)),
+        };
+        let processed = file::create_or_truncate(Path::new(PROCESSED), 0o644)
+            .map_err(|error| trouble("unable to create output for", error))?;
+        let descriptors = [(log.as_fd(), 0), (processed.as_fd(), 1)];
+        let ended = processor::run(command, &descriptors, self.deadline, patience)
+            .map_err(|error| trouble("unable to run processor for", error))?;
+        if ended != Ended::Exited(0) {
+            let is_over = processor::is_over(self.deadline);
+            let action = if is_over { "processor out of time for" } else { "processor failed for" };
+            let error = processor::obstacle(&processed);
+            return Err(Trouble { action, object: name.into_bytes(), error });
+        }
+        processed
+            .set_permissions(Permissions::from_mode(0o444))
+            .and_then(|()| processed.sync_all())
+            .and_then(|()| fs::rename(PROCESSED, &name))
+            .and_then(|()| file::sync_directory(Path::new(".")))
+            .map_err(|error| trouble("unable to replace", error))
     }
 }
 
@@ -169,10 +206,12 @@ impl Store for Log {
 
     /// Makes the first file, before there is anything to write to it; ends a file for its age; processes it.
     fn settle(&mut self, patience: &mut Patience<'_>) -> Result<(), Trouble> {
-        if self.current.as_ref().is_some_and(|current| current.age.is_over()) {
-            self.finish(patience);
-        }
+        // The complete file before the one that ends now.
         self.process(patience)?;
+        if self.current.as_ref().is_some_and(|current| current.ends_early || current.age.is_over()) {
+            self.finish(patience);
+            self.process(patience)?;
+        }
         if self.is_started { Ok(()) } else { self.current(patience).map(|_| ()) }
     }
 
@@ -196,7 +235,6 @@ impl Current {
     }
 }
 
-/// A file that cannot be removed stays and is not in the way of the next one.
 /// Takes away the newest file if nothing was ever written to it. A logger that is started again and again with no
 /// input leaves one empty file, and not one empty file each time in the place of a full one.
 fn remove_empty_newest(names: &mut Vec<Vec<u8>>, patience: &mut Patience<'_>) {
@@ -213,6 +251,7 @@ fn remove_empty_newest(names: &mut Vec<Vec<u8>>, patience: &mut Patience<'_>) {
     }
 }
 
+/// A file that cannot be removed stays and is not in the way of the next one.
 fn remove(name: Vec<u8>, patience: &mut Patience<'_>) {
     match fs::remove_file(Path::new(OsStr::from_bytes(&name))) {
         Err(error) if !is_absent(&error) => {

@@ -13,13 +13,14 @@
 //!   full disk it waits for space, and the service waits for it.
 //! * TERM: the line that is being read is completed from what the pipe holds, and the rest of the pipe is left to the
 //!   next cyclog. A paused cyclog tries once more and then ends.
+//! * ALRM: the file being written ends here, unless it is empty.
 //! * A file is made when there is a byte for it, so a log that ends with a full file loses nothing to an empty one.
 //!   Only the first file is made at once; without input it stays there, empty.
 //!
 //! Options that the original does not have: `-R` seconds after its first byte a file ends, `-S` bytes all files may
 //! have together, `-D block`, `-D spill=BYTES` or `-D drop` says what happens when the disk is full. `!command` after
 //! the directory is a processor: what it makes of each complete file takes its place, under the same name. The last
-//! file of a run stays as it was logged.
+//! file of a run stays as it was logged, and with `-P` so does one of which nothing could be made in so many seconds.
 
 mod log;
 mod rotation;
@@ -29,7 +30,7 @@ use crate::extent::Extent;
 use crate::input::{Input, Piece};
 use crate::names::Keep;
 use crate::patience::Patience;
-use log::{Limits, Log};
+use log::{Limits, Log, Processor};
 pub use rotation::LogName;
 use std::io;
 use std::os::fd::AsFd;
@@ -41,7 +42,8 @@ use unix::process::set_umask;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 
-/// Runs `cyclog [-sSIZE] [-nNUM] [-mMARGIN] [-RSECONDS] [-SBYTES] [-DPOLICY] dir [!PROCESSOR]`.
+/// Runs `cyclog [-sSIZE] [-nNUM] [-mMARGIN] [-RSECONDS] [-SBYTES] [-DPOLICY] [-PSECONDS] dir
+/// [!PROCESSOR]`.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     let Settings { limits, when_full, directory, processor } = parse(invocation)?;
     set_umask(0o022);
@@ -49,7 +51,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     signal::ignore(Signal::SIGPIPE);
     std::env::set_current_dir(Path::new(std::ffi::OsStr::from_bytes(directory)))
         .map_err(|error| Failure::temporary([b"unable to chdir to ", directory].concat()).because(&error))?;
-    let mut patience = Patience::catching(invocation, &[Signal::SIGCHLD])
+    let mut patience = Patience::catching(invocation, &[Signal::SIGCHLD, Signal::SIGALRM])
         .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
     let mut log = Log::new(limits, processor);
     let mut backlog = Backlog::new(when_full, Vec::new);
@@ -62,14 +64,15 @@ struct Settings<'a> {
     limits: Limits,
     when_full: WhenFull,
     directory: &'a [u8],
-    processor: Option<Vec<u8>>,
+    processor: Option<Processor>,
 }
 
 fn parse(invocation: &Invocation) -> Result<Settings<'_>, Failure> {
     let extent = Extent { size: 104_000, margin: 4000 };
     let mut limits = Limits { extent, period: None, keep: Keep { files: 10, bytes: None } };
     let mut when_full = WhenFull::Block;
-    let mut options = invocation.options("s:n:m:D:R:S:");
+    let mut processor_limit = None;
+    let mut options = invocation.options("s:n:m:D:P:R:S:");
     while let Some(option) = options.next_option().map_err(|error| error.with_usage(USAGE))? {
         let number = option.number();
         match option.letter {
@@ -79,15 +82,26 @@ fn parse(invocation: &Invocation) -> Result<Settings<'_>, Failure> {
                 let policy = WhenFull::parse(&option.argument);
                 when_full = policy.ok_or_else(|| Failure::usage(USAGE))?;
             }
-            b'R' => limits.period = Some(Duration::from_secs(number)).filter(|period| !period.is_zero()),
+            b'P' => processor_limit = seconds(number),
+            b'R' => limits.period = seconds(number),
             b'S' => limits.keep.bytes = Some(number).filter(|bytes| *bytes > 0),
             // The size so far: one that is set later does not change the margin.
             _ => limits.extent.margin = number.min(limits.extent.size),
         }
     }
+    // A file alone is not larger than all of them may be together.
+    if let Some(bytes) = limits.keep.bytes {
+        limits.extent.size = limits.extent.size.min(bytes.max(SMALLEST_SIZE));
+    }
     let (directory, rest) = options.operands().split_first().ok_or_else(|| Failure::usage(USAGE))?;
-    let processor = rest.first().and_then(|word| word.strip_prefix(b"!")).map(<[u8]>::to_vec);
+    let command = rest.first().and_then(|word| word.strip_prefix(b"!"));
+    let processor = command.map(|command| Processor { command: command.to_vec(), limit: processor_limit });
     Ok(Settings { limits, when_full, directory, processor })
+}
+
+/// A limit of time, where 0 means none.
+fn seconds(number: u64) -> Option<Duration> {
+    Some(Duration::from_secs(number)).filter(|limit| !limit.is_zero())
 }
 
 fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Result<(), Failure> {
@@ -101,6 +115,10 @@ fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Re
         if patience.is_terminated() {
             backlog.add(input.rest_of_line());
             break Ok(());
+        }
+        if patience.take(Signal::SIGALRM) {
+            log.end_file();
+            continue;
         }
         let is_ready = match input.wait_within(&[patience.as_fd()], limit) {
             Ok(is_ready) => is_ready,
@@ -120,7 +138,6 @@ fn copy(backlog: &mut Backlog, log: &mut Log, patience: &mut Patience<'_>) -> Re
     ended
 }
 
-/// As the original has it; what was added stands in the manual.
-const USAGE: &str = "cyclog [ -ssize ] [ -nnum ] [ -mmargin ] dir";
+const USAGE: &str = "cyclog [ -ssize ] [ -nnum ] [ -mmargin ] [ -Rseconds ] [ -Sbytes ] [ -Dpolicy ] [ -Pseconds ] dir [ !command ]";
 /// Bytes that a file may have at least.
 const SMALLEST_SIZE: u64 = 512;

@@ -12,6 +12,7 @@ mod position;
 mod source;
 
 use crate::filter::Filter;
+use crate::line_start::LineStarts;
 use crate::names;
 use crate::{tai64nlocal, tailocal};
 use position::{Listing, Next, Place, Position};
@@ -29,7 +30,7 @@ use unix::file;
 use unix::local_time;
 use unix::program::{Exit, Invocation};
 
-/// Runs `cyclog-read [-f] [-t] dir`.
+/// Runs `cyclog-read [-f | --follow] [-t | --local-time] dir`.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     let options = Options::parse(&invocation.arguments).ok_or_else(|| Failure::usage(USAGE))?;
     let mut reader = Reader {
@@ -213,8 +214,8 @@ impl Output {
     fn new(local_time: bool) -> Output {
         let mut filters: Vec<Box<dyn Filter>> = Vec::new();
         if local_time {
-            filters.push(Box::new(tai64nlocal::Converter::new(local_time::at::<i64>)));
-            filters.push(Box::new(tailocal::Converter::new(local_time::at::<u64>)));
+            filters.push(Box::new(LineStarts::new(tai64nlocal::Converter::new(local_time::at::<i64>))));
+            filters.push(Box::new(LineStarts::new(tailocal::Converter::new(local_time::at::<u64>))));
         }
         Output { filters, within_line: false }
     }
@@ -251,7 +252,7 @@ fn write(bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::temporary("unable to write output").because(&error))
 }
 
-const USAGE: &str = "cyclog-read [ -f ] [ -t ] dir";
+const USAGE: &str = "cyclog-read [ -f | --follow ] [ -t | --local-time ] dir";
 /// How long nothing is looked for at the end of a log.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Bytes that are read at once.

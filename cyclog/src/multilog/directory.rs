@@ -25,7 +25,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use unix::directory::{self, WorkingDirectory};
 use unix::failure::{Failure, is_absent};
 use unix::process::Ended;
@@ -49,6 +49,8 @@ pub struct LogDirectory {
     is_doubtful: bool,
     /// What has to be done with the file named `previous`, if there is one.
     previous: Option<Previous>,
+    /// Until when the processor may try to do it.
+    deadline: Option<Instant>,
 }
 
 /// A full file that does not have its final name yet.
@@ -60,6 +62,8 @@ enum Previous {
     Doubtful,
     /// `processed` is on disk in its place, and `newstate` in place of `state`.
     Processed,
+    /// The time of its processor is over.
+    Unprocessed,
 }
 
 impl LogDirectory {
@@ -90,6 +94,7 @@ impl LogDirectory {
             is_complete: false,
             is_doubtful: false,
             previous: None,
+            deadline: None,
         };
         while let Err(trouble) = log.recover(patience) {
             patience.pause(trouble).map_err(|trouble| trouble.into_failure(0))?;
@@ -171,6 +176,7 @@ impl LogDirectory {
             Trouble::new(action, self.settings.directory.as_slice(), error)
         })?;
         self.previous = Some(if self.is_doubtful { Previous::Doubtful } else { Previous::OnDisk });
+        self.deadline = processor::deadline(self.settings.processor_limit);
         self.current = None;
         self.is_complete = false;
         self.is_doubtful = false;
@@ -190,13 +196,24 @@ impl LogDirectory {
         if self.previous == Some(Previous::OnDisk) {
             self.set_mode("previous", 0o744)?;
             if let Some(command) = self.settings.processor.clone() {
-                self.process(&command, patience)?;
-                self.previous = Some(Previous::Processed);
+                self.previous = Some(match self.process(&command, patience) {
+                    Ok(()) => Previous::Processed,
+                    Err(trouble) if processor::is_over(self.deadline) => {
+                        patience.warn(&trouble, ", keeping it unprocessed");
+                        Previous::Unprocessed
+                    }
+                    Err(trouble) => return Err(trouble),
+                });
             }
         }
         match self.previous {
             Some(Previous::OnDisk) => self.archive("previous", "s", patience)?,
             Some(Previous::Doubtful) => self.archive("previous", "u", patience)?,
+            Some(Previous::Unprocessed) => {
+                self.remove("processed")?;
+                self.remove("newstate")?;
+                self.archive("previous", "u", patience)?;
+            }
             Some(Previous::Processed) => {
                 self.remove("previous")?;
                 self.rename_newstate()?;
@@ -224,7 +241,7 @@ impl LogDirectory {
         let (processed, newstate) = (create("processed")?, create("newstate")?);
         let descriptors =
             [(previous.as_fd(), 0), (processed.as_fd(), 1), (state.as_fd(), 4), (newstate.as_fd(), 5)];
-        let ended = processor::run(command, &descriptors, patience).map_err(|error| {
+        let ended = processor::run(command, &descriptors, self.deadline, patience).map_err(|error| {
             Trouble::new("unable to run processor in", self.settings.directory.as_slice(), error)
         })?;
         let action = match ended {
@@ -235,10 +252,14 @@ impl LogDirectory {
                 synced.map_err(|error| self.trouble("unable to write", "processed to disk", error))?;
                 return self.set_mode("processed", 0o744);
             }
+            _ if processor::is_over(self.deadline) => "processor out of time in",
             Ended::Exited(_) => "processor failed in",
             Ended::Killed { .. } => "processor crashed in",
         };
-        Err(Trouble { action, object: self.settings.directory.clone(), error: None })
+        let error = processor::obstacle(&processed);
+        // It may hold the last of the space.
+        let _ = self.remove("processed");
+        Err(Trouble { action, object: self.settings.directory.clone(), error })
     }
 
     /// Gives a file, if it is there, a name with the present label, and makes room for it.

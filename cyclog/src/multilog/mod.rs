@@ -16,7 +16,7 @@
 //! Actions that the original does not have, each for the directories after it: `RSECONDS` ends a file that long after
 //! its first byte, `SBYTES` is what all files of a log may have together, and `Dblock`, `Dspill=BYTES` or `Ddrop` says
 //! what happens when the disk is full: the service waits, or memory takes so much first, or lines are dropped and
-//! counted.
+//! counted. `PSECONDS` is how long a log waits for its processor before a file becomes `.u` without it.
 
 mod directory;
 mod lines;

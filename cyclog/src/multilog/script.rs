@@ -44,8 +44,19 @@ pub struct Settings {
     pub keep: Keep,
     /// A command of the shell through which finished files go.
     pub processor: Option<Vec<u8>>,
+    /// How long the log waits for it, all its tries for one file together, if not for ever.
+    pub processor_limit: Option<Duration>,
     /// What happens when the disk is full.
     pub when_full: WhenFull,
+}
+
+impl Settings {
+    /// These settings for a directory. A file alone is not larger than all of them may be together.
+    fn of(&self, directory: &[u8]) -> Settings {
+        let bytes = self.keep.bytes.unwrap_or(u64::MAX);
+        let extent = Extent { size: self.extent.size.min(bytes.max(SMALLEST_SIZE)), ..self.extent };
+        Settings { directory: directory.to_vec(), extent, ..self.clone() }
+    }
 }
 
 impl Script {
@@ -57,6 +68,7 @@ impl Script {
             period: None,
             keep: Keep { files: 10, bytes: None },
             processor: None,
+            processor_limit: None,
             when_full: WhenFull::Block,
         };
         let labels = arguments.first().is_some_and(|first| first.starts_with(b"t"));
@@ -68,12 +80,12 @@ impl Script {
                 b'e' => return Some(Action::Alert),
                 b'=' => return Some(Action::Status(rest.to_vec())),
                 b'.' | b'/' => {
-                    let directory = argument.clone();
-                    return Some(Action::Log(Settings { directory, ..settings.clone() }));
+                    return Some(Action::Log(settings.of(argument)));
                 }
                 b's' => settings.extent = extent(number::scan(rest).0),
                 b'n' => settings.keep.files = number::scan(rest).0.max(2),
                 b'!' => settings.processor = Some(rest.to_vec()),
+                b'P' => settings.processor_limit = at_least_one(rest).map(Duration::from_secs),
                 b'R' => settings.period = at_least_one(rest).map(Duration::from_secs),
                 b'S' => settings.keep.bytes = at_least_one(rest),
                 b'D' => settings.when_full = WhenFull::parse(rest).unwrap_or(settings.when_full),
@@ -149,10 +161,20 @@ mod tests {
 
     #[test]
     fn files_can_end_after_a_time_and_a_log_can_have_a_size() {
+        let small = &logs(&["s9000", "S5000", "./a"])[0];
+        assert_eq!((small.extent.size, small.keep.bytes), (5000, Some(5000)));
+        assert_eq!(logs(&["S1", "./a"])[0].extent.size, 4096);
         let logs = logs(&["R3600", "S1000000", "./a", "R", "S0", "./b"]);
         let limits = logs.iter().map(|log| (log.period, log.keep.bytes));
         let hour = Some(Duration::from_secs(3600));
         assert_eq!(limits.collect::<Vec<_>>(), [(hour, Some(1_000_000)), (None, None)]);
+    }
+
+    #[test]
+    fn the_time_of_a_processor_is_for_ever_or_as_long_as_the_script_says() {
+        let logs = logs(&["!gzip", "./a", "P30", "./b", "P0", "./c"]);
+        let limits: Vec<_> = logs.iter().map(|log| log.processor_limit).collect();
+        assert_eq!(limits, [None, Some(Duration::from_secs(30)), None]);
     }
 
     #[test]

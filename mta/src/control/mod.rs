@@ -10,6 +10,7 @@
 //! Blanks and tabs at the end of a line do not count; those at its beginning do. A NUL ends a line. Any
 //! trouble other than "there is no such file" is an error: a program must not go on with a default then.
 
+pub mod newmrh;
 pub mod rcpthosts;
 pub mod showctl;
 
@@ -75,6 +76,11 @@ impl Control {
         let Some(line) = self.line(name)? else { return Ok(default) };
         let (value, length) = number::scan(&line);
         Ok(if length == 0 { default } else { value })
+    }
+
+    /// Whether a file switches something on: it is there, and its line is not the number 0.
+    pub fn switch(&self, name: &str) -> Result<bool, Unreadable> {
+        Ok(self.line(name)?.is_some_and(|line| number::whole(&line) != Some(0)))
     }
 
     /// The items of a list, in order, or nothing if there is no file. (An empty file is an empty list.)
@@ -161,9 +167,15 @@ impl NameMap {
 
     /// The value for a host: its own, else that of the longest `.suffix` of it, else that of the empty key.
     pub fn get_host(&self, host: &[u8]) -> Option<&[u8]> {
+        self.find_host(host).map(|(_, value)| value)
+    }
+
+    /// The same, with the part of the host that is the key.
+    pub fn find_host<'a>(&self, host: &'a [u8]) -> Option<(&'a [u8], &[u8])> {
         let suffixes =
             host.iter().enumerate().filter(|(_, byte)| **byte == b'.').filter_map(|(at, _)| host.get(at..));
-        std::iter::once(host).chain(suffixes).chain(std::iter::once(&b""[..])).find_map(|key| self.get(key))
+        let keys = std::iter::once(host).chain(suffixes).chain(std::iter::once(&b""[..]));
+        keys.into_iter().find_map(|key| Some((key, self.get(key)?)))
     }
 }
 
@@ -193,6 +205,14 @@ mod tests {
         let (_kept, control) = control(&[("a", b"12x\n"), ("b", b"-5\n"), ("c", b" 10\n"), ("d", b"junk")]);
         let values = ["a", "b", "c", "d", "e"].map(|name| control.integer(name, 7).unwrap());
         assert_eq!(values, [12, 7, 7, 7, 7]);
+    }
+
+    #[test]
+    fn a_switch_is_on_if_its_file_is_there_and_does_not_say_0() {
+        let (_kept, control) =
+            control(&[("empty", b""), ("one", b"1\n"), ("off", b"0 \n"), ("zeros", b"00")]);
+        let values = ["empty", "one", "off", "zeros", "missing"].map(|name| control.switch(name).unwrap());
+        assert_eq!(values, [true, true, false, false, false]);
     }
 
     #[test]

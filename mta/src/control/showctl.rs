@@ -8,7 +8,9 @@
 
 use super::{Control, Unreadable};
 use crate::queue::layout;
+use crate::send::spawn::SPAWN_LIMIT;
 use crate::setup::home::{Home, NO_FILES_GROUP, QUEUE_GROUP, Role};
+use crate::users;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::time::SystemTime;
@@ -35,8 +37,8 @@ struct Oops(&'static str);
 
 fn tell(out: &mut Vec<u8>) -> Result<(), Oops> {
     let home = Home::of_this_program().map_err(|_| Oops("Oops! Unable to chdir to the qmail home.\n"))?;
-    tell_installation(&home, out);
     let control = Control::new(home.control());
+    tell_installation(&home, &control, out);
     let mut present = names(&home).map_err(|_| Oops("Oops! Unable to chdir to control.\n"))?;
     let me = control.line("me").map_err(|_| Oops("Oops! Trouble reading control/me."))?;
     for (name, meaning) in FILES {
@@ -56,8 +58,13 @@ fn tell(out: &mut Vec<u8>) -> Result<(), Oops> {
     Ok(())
 }
 
-/// The first lines: the home, what is fixed, and who is who. An account that is not there is shown as missing.
-fn tell_installation(home: &Home, out: &mut Vec<u8>) {
+/// The first lines: the home, what the original fixes when it is built, and who is who. An account that is not
+/// there is shown as missing, a setting that cannot be read as a question mark.
+fn tell_installation(home: &Home, control: &Control, out: &mut Vec<u8>) {
+    let separator = users::break_character(home).map_or(b"?".to_vec(), |byte| visible(&[byte]));
+    let or_unknown = |setting: Result<u64, Unreadable>| setting.map_or("?".to_owned(), |it| it.to_string());
+    let limit = or_unknown(control.integer("conf-spawn", SPAWN_LIMIT.into()));
+    let split = or_unknown(layout::read_split(control));
     let shown = |id: Result<u32, Failure>| id.map_or_else(|_| "missing".to_owned(), |id| id.to_string());
     let uid = |role| shown(home.account(role).map(|account| account.uid));
     let [alias, daemon, log, lookup, queue, remote, send] = Role::ALL.map(uid);
@@ -65,10 +72,11 @@ fn tell_installation(home: &Home, out: &mut Vec<u8>) {
     let gids = [NO_FILES_GROUP, QUEUE_GROUP].map(|group| shown(home.group(group))).join(", ");
     out.extend_from_slice(b"qmail home directory: ");
     out.extend_from_slice(home.path().as_os_str().as_bytes());
+    out.extend_from_slice(b".\nuser-ext delimiter: ");
+    out.extend(separator);
     let rest = format!(
-        ".\nuser-ext delimiter: -.\npaternalism (in decimal): 2.\nsilent concurrency limit: 120.\n\
-         subdirectory split: {}.\nuser ids: {uids}.\ngroup ids: {gids}.\n",
-        layout::SPLIT
+        ".\npaternalism (in decimal): 2.\nsilent concurrency limit: {limit}.\n\
+         subdirectory split: {split}.\nuser ids: {uids}.\ngroup ids: {gids}.\n"
     );
     out.extend_from_slice(rest.as_bytes());
 }
@@ -90,6 +98,8 @@ enum Meaning {
     LineOrMe { before: &'static str, after: &'static str },
     /// A number.
     Integer { default: u64, before: &'static str, after: &'static str },
+    /// A file that switches something on.
+    Switch { on: &'static str, off: &'static str },
     /// A list.
     List { missing: &'static str, before: &'static str, after: &'static str },
     /// The list whose meaning depends on whether `rcpthosts` is there.
@@ -127,6 +137,9 @@ fn explain(
                 (length > 0).then(|| value.to_string())
             });
             sentence(value.as_deref().map(str::as_bytes), default.to_string().as_bytes(), before, after)
+        }
+        Meaning::Switch { on, off } => {
+            [if control.switch(name)? { on.as_bytes() } else { off.as_bytes() }, b"\n"].concat()
         }
         Meaning::List { missing, before, after } => items(control.list(name)?, missing, before, after),
         Meaning::MoreHosts => match control.read("rcpthosts")? {
@@ -182,7 +195,7 @@ fn modified(control: &Control, name: &str) -> Result<Option<SystemTime>, Unreada
 }
 
 /// A value as one line of plain text.
-fn visible(value: &[u8]) -> Vec<u8> {
+pub fn visible(value: &[u8]) -> Vec<u8> {
     value.iter().map(|byte| if matches!(byte, b' '..=b'~') { *byte } else { b'?' }).collect()
 }
 
@@ -247,6 +260,24 @@ const FILES: &[(&str, Meaning)] = &[
 
 /// Files of our own, which are told of only where they are there.
 const ADDITIONS: &[(&str, Meaning)] = &[
+    (
+        "bouncedsn",
+        Meaning::Switch {
+            on: "Bounces have parts for programs (RFC 3464).",
+            off: "Switched off: bounces are text alone.",
+        },
+    ),
+    ("conf-break", line("-", "The user-ext delimiter is the first of: ", ".")),
+    ("conf-spawn", integer(120, "Concurrencies are at most ", ".")),
+    ("conf-split", integer(23, "The queue is split into ", " parts.")),
     ("maxrecipients", integer(1000, "SMTP recipient limit is ", " per message.")),
+    ("queueextra", list("", "Every message also goes to ", ".")),
+    (
+        "rcptcheck",
+        Meaning::Switch {
+            on: "SMTP clients may send to local recipients that exist.",
+            off: "Switched off: SMTP clients may send to any local recipient.",
+        },
+    ),
     ("smtpdbarecr", integer(0, "Bare carriage returns in messages are data (0: refused): ", ".")),
 ];

@@ -1,6 +1,7 @@
 //! Dates as the mail system writes them.
 
 use time::OffsetDateTime;
+use unix::local_time;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -42,6 +43,29 @@ fn name(names: &[&'static str], at: u8) -> &'static str {
 pub fn rfc5322(seconds: u64) -> String {
     let at = Calendar::at(seconds);
     format!("{} {} {} {} -0000", at.day, at.month, at.year, at.time)
+}
+
+/// `2 Jan 2024 05:04:05 +0200`: a header's date in the local time zone, its offset in whole minutes.
+///
+/// A moment whose local time the system cannot tell is shown in UTC.
+pub fn rfc5322_local(seconds: u64) -> String {
+    let (Some(time), Some(offset)) = (local_time::at(seconds), local_time::offset_at(seconds)) else {
+        return rfc5322(seconds);
+    };
+    let month = name(&MONTHS, time.month.saturating_sub(1));
+    let sign = if offset < 0 { '-' } else { '+' };
+    let minutes = offset.unsigned_abs() / 60;
+    format!(
+        "{} {} {} {:02}:{:02}:{:02} {sign}{:02}{:02}",
+        time.day,
+        month,
+        time.year,
+        time.hour,
+        time.minute,
+        time.second,
+        minutes / 60,
+        minutes % 60
+    )
 }
 
 /// `Sun Sep 09 01:46:40 2001`: the date of an mbox `From ` line, UTC, the day with two digits.

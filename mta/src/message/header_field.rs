@@ -87,6 +87,12 @@ pub fn name(line: &[u8]) -> Option<&[u8]> {
     name.iter().all(u8::is_ascii_graphic).then_some(name)
 }
 
+/// What stands behind the colon of a field, with the blank before it and the newline after it.
+pub fn contents(field: &[u8]) -> &[u8] {
+    let colon = field.iter().position(|byte| *byte == b':');
+    colon.and_then(|colon| field.get(colon.saturating_add(1)..)).unwrap_or_default()
+}
+
 /// The header of a message, and what of the body was read to see that the header ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {

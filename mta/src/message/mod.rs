@@ -3,6 +3,7 @@
 pub mod address;
 pub mod date;
 pub mod header_field;
+pub mod printable;
 pub mod quote;
 pub mod received;
 pub mod tokens;

@@ -1,11 +1,12 @@
 //! `qmail-clean` removes files from the queue for qmail-send, which may not.
 //!
-//! Reads    fd 0: commands of qmail-send.      Writes  fd 1: one byte for each: `+` done, `!` failed, `x` bad command.
+//! Reads    fd 0: commands of qmail-send; control/conf-split.      Writes  fd 1: one byte for each: `+` done, `!` failed, `x` bad command.
 //! Runs as  qmailq.   Trusts  qmail-send for message numbers, and for nothing else.
 //! Exits    0 at the end of its input · 100 if it cannot answer · 111 if there is no queue.
 //! Manual   qmail-clean(8).    Called by: send.
 
 use super::layout::{self, Kind, MessageNumber};
+use crate::control::Control;
 use crate::setup::home::Home;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -27,6 +28,7 @@ const STRAY_AGE: Duration = Duration::from_hours(36);
 /// The program's entry.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
     let home = Home::of_this_program()?;
+    layout::use_split_of(&Control::new(home.control()))?;
     std::env::set_current_dir(home.queue()).map_err(|_| Failure::silent(Exit::TEMPORARY))?;
     signal::ignore(Signal::SIGPIPE);
     let mut input = BufReader::new(descriptor::input());

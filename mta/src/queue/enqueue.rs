@@ -1,29 +1,30 @@
 //! `qmail-queue` puts one message into the queue.
 //!
-//! Reads    fd 0: the message, to its end; then fd 1: the envelope.   Writes  mess, intd, todo; pulls the trigger.
+//! Reads    fd 0: the message, to its end; then fd 1: the envelope; control/{conf-split, queueextra}.
+//! Writes   mess, intd, todo; pulls the trigger.
 //! Runs as  qmailq (setuid); anybody may run it.   Trusts  nobody: neither environment, nor limits, nor descriptors.
 //! Exits    0 when the message and the names that lead to it are on disk; else see `EnqueueError`.
 //! Manual   qmail-queue(8).    Next in the flow: send.
 
 use super::enqueue_error::EnqueueError;
 use super::envelope::{self, EnvelopeDecoder};
+use super::input::Input;
 use super::layout::{self, Kind, MessageNumber};
 use super::trigger;
+use crate::control::Control;
 use crate::message::date;
 use crate::setup::home::{Home, Role};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use unix::descriptor::{self, Standard};
+use unix::descriptor;
 use unix::failure::Failure;
-use unix::poll::{self, Interest};
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 use unix::stamp::Stamp;
-use unix::{account, file, inherited, lock, process};
+use unix::{account, file, lock, process};
 
 /// After this a stray file in the queue has no living writer; the collector waits 36 hours.
 const TIME_LIMIT: Duration = Duration::from_hours(24);
@@ -60,10 +61,14 @@ fn prepare_process() {
 fn enqueue() -> Result<(), EnqueueError> {
     let home = Home::of_this_program().map_err(|_| EnqueueError::HomeDirectory)?;
     std::env::set_current_dir(home.path()).map_err(|_| EnqueueError::HomeDirectory)?;
+    let control = Control::new(home.control());
+    layout::use_split_of(&control).map_err(|_| EnqueueError::Configuration)?;
+    let extra = control.list("queueextra").map_err(|_| EnqueueError::Configuration)?.unwrap_or_default();
+    let extra = envelope::extra_recipients(&extra)?;
     std::env::set_current_dir("queue").map_err(|_| EnqueueError::QueueDirectory)?;
     let received = received_line(&home)?;
     let mut draft = Draft::create()?;
-    let written = draft.write(&received);
+    let written = draft.write(&received, &extra);
     if written.is_err() {
         draft.remove();
     }
@@ -124,7 +129,7 @@ impl Draft {
         Ok(draft)
     }
 
-    fn write(&mut self, received: &[u8]) -> Result<(), EnqueueError> {
+    fn write(&mut self, received: &[u8], extra: &[u8]) -> Result<(), EnqueueError> {
         let deadline = Instant::now().checked_add(TIME_LIMIT);
         let mut input = Input::new(0, descriptor::input(), deadline);
         self.write_message(received, &mut input)?;
@@ -134,7 +139,7 @@ impl Draft {
         })?;
         self.has_intd = true;
         let mut input = Input::new(1, descriptor::output(), deadline);
-        write_envelope(&intd, &mut input)?;
+        write_envelope(&intd, &mut input, extra)?;
         self.commit(&intd)
     }
 
@@ -202,14 +207,23 @@ fn create_pid_file() -> Result<(PathBuf, File), EnqueueError> {
         .ok_or(EnqueueError::PidFile)
 }
 
-fn write_envelope(mut intd: &File, input: &mut Input) -> Result<(), EnqueueError> {
-    let origin = envelope::origin(account::real_uid(), process::own_pid().as_raw());
-    intd.write_all(&origin).map_err(|_| EnqueueError::Write)?;
+/// The envelope, with the extra recipients behind the sender.
+fn write_envelope(mut intd: &File, input: &mut Input, extra: &[u8]) -> Result<(), EnqueueError> {
+    let mut put = |bytes: &[u8]| intd.write_all(bytes).map_err(|_| EnqueueError::Write);
+    put(&envelope::origin(account::real_uid(), process::own_pid().as_raw()))?;
     let mut decoder = EnvelopeDecoder::new();
     let mut buffer = vec![0; BUFFER];
+    let mut before_sender_ends = true;
     while !decoder.is_complete() {
-        let piece = input.read(&mut buffer)?.ok_or(EnqueueError::Read)?;
-        intd.write_all(decoder.push(piece)?).map_err(|_| EnqueueError::Write)?;
+        let mut piece = input.read(&mut buffer)?.ok_or(EnqueueError::Read)?;
+        if before_sender_ends && let Some(end) = memchr::memchr(0, piece) {
+            let (sender, rest) = piece.split_at_checked(end.saturating_add(1)).unwrap_or((piece, b""));
+            put(decoder.push(sender)?)?;
+            put(extra)?;
+            before_sender_ends = false;
+            piece = rest;
+        }
+        put(decoder.push(piece)?)?;
     }
     Ok(())
 }
@@ -234,41 +248,4 @@ fn sync_together(files: &[&File]) -> io::Result<()> {
         }
         result
     })
-}
-
-/// A descriptor that the caller gave us, with the time that is left for all of it.
-struct Input {
-    descriptor: Standard,
-    was_closed: bool,
-    deadline: Option<Instant>,
-}
-
-impl Input {
-    fn new(number: u8, descriptor: Standard, deadline: Option<Instant>) -> Input {
-        Input { descriptor, was_closed: inherited::was_closed(number), deadline }
-    }
-
-    /// The next piece, or nothing at the end. A closed descriptor is an error, not an empty message.
-    fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Result<Option<&'a [u8]>, EnqueueError> {
-        if self.was_closed {
-            return Err(EnqueueError::Read);
-        }
-        let length = loop {
-            let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return Err(EnqueueError::Timeout);
-            }
-            // A descriptor that cannot be polled is left to read, which says what is wrong with it.
-            if !poll::wait_one(self.descriptor.as_fd(), Interest::Read, left).unwrap_or(true) {
-                continue;
-            }
-            match self.descriptor.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Err(EnqueueError::Read),
-                Ok(length) => break length,
-            }
-        };
-        Ok(buffer.get(..length).filter(|piece| !piece.is_empty()))
-    }
 }

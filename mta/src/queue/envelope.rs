@@ -82,6 +82,19 @@ impl Default for EnvelopeDecoder {
     }
 }
 
+/// The records of further recipients, which the administrator wants every message to have.
+///
+/// # Errors
+/// An address that nobody could queue.
+pub fn extra_recipients(addresses: &[Vec<u8>]) -> Result<Vec<u8>, EnqueueError> {
+    let is_good =
+        |address: &Vec<u8>| address.len() <= ADDRESS_LIMIT && !address.iter().any(u8::is_ascii_control);
+    if !addresses.iter().all(is_good) {
+        return Err(EnqueueError::Configuration);
+    }
+    Ok(addresses.iter().flat_map(|address| [b"T", &address[..], b"\0"].concat()).collect())
+}
+
 /// The first records of intd: who queued the message.
 pub fn origin(uid: u32, pid: i32) -> Vec<u8> {
     format!("u{uid}\0p{pid}\0").into_bytes()
@@ -154,6 +167,15 @@ mod tests {
         let envelope = |length: usize| [&b"F"[..], &vec![b'a'; length], b"\0\0"].concat();
         assert!(decode(&envelope(1002)).is_ok());
         assert_eq!(decode(&envelope(1003)), Err(EnqueueError::AddressTooLong));
+    }
+
+    #[test]
+    fn extra_recipients_are_records_like_others() {
+        assert_eq!(extra_recipients(&[b"log".to_vec(), b"a@b".to_vec()]), Ok(b"Tlog\0Ta@b\0".to_vec()));
+        assert_eq!(extra_recipients(&[]), Ok(Vec::new()));
+        for bad in [vec![b'a'; 1003], b"a\tb".to_vec()] {
+            assert_eq!(extra_recipients(&[bad]), Err(EnqueueError::Configuration));
+        }
     }
 
     /// S5

@@ -1,11 +1,75 @@
 //! Names in the queue: `mess/R/N`, `todo/N` and so on, all relative to `HOME/queue`.
 
+use crate::control::{Control, Unreadable};
 use std::fmt;
-use std::path::PathBuf;
-use unix::number;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use unix::{failure, number};
+
+/// Number of subdirectories of mess, info, local and remote, unless `control/conf-split` has another.
+pub const DEFAULT_SPLIT: u64 = 23;
+/// More would cost more than they save.
+const MOST_PARTS: u64 = 10_000;
+/// The number for this process, which works on one queue in its life.
+static SPLIT: OnceLock<u64> = OnceLock::new();
+
+/// Takes the number of subdirectories from `conf-split`. Every program that names files in the queue does this
+/// before it names one; the first call counts.
+///
+/// # Errors
+/// The file cannot be read, or has no number from 1 to 10000: nothing may be looked for, or put, anywhere.
+pub fn use_split_of(control: &Control) -> Result<(), Unreadable> {
+    let split = read_split(control)?;
+    let _ = SPLIT.set(split);
+    Ok(())
+}
+
+/// The number of subdirectories that `conf-split` says.
+pub fn read_split(control: &Control) -> Result<u64, Unreadable> {
+    let Some(line) = control.line("conf-split")? else { return Ok(DEFAULT_SPLIT) };
+    let split = number::whole(&line).filter(|split| (1..=MOST_PARTS).contains(split));
+    let invalid =
+        || Unreadable { file: "control/conf-split".to_owned(), error: io::ErrorKind::InvalidData.into() };
+    split.ok_or_else(invalid)
+}
 
 /// Number of subdirectories of mess, info, local and remote.
-pub const SPLIT: u64 = 23;
+pub fn split() -> u64 {
+    SPLIT.get().copied().unwrap_or(DEFAULT_SPLIT)
+}
+
+/// A message that lies where an earlier split has put it, and where nobody would look for it now.
+///
+/// # Errors
+/// The queue cannot be looked through.
+pub fn misplaced(queue: &Path) -> io::Result<Option<PathBuf>> {
+    for kind in [Kind::Mess, Kind::Info, Kind::Local, Kind::Remote] {
+        let top = Path::new(kind.directory());
+        for part in entries(&queue.join(top))? {
+            let Some(MessageNumber(part)) = MessageNumber::parse(part.as_encoded_bytes()) else { continue };
+            let directory = top.join(part.to_string());
+            for name in entries(&queue.join(&directory))? {
+                let message = MessageNumber::parse(name.as_encoded_bytes());
+                if message.is_some_and(|message| message.remainder() != part) {
+                    return Ok(Some(directory.join(name)));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The names in a directory; one that is not there yet has none.
+fn entries(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
+    match fs::read_dir(directory) {
+        Err(error) if failure::is_absent(&error) => Ok(Vec::new()),
+        Err(error) => Err(error),
+        Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect(),
+    }
+}
+
 /// The directory of files whose inode number becomes a message number.
 pub const PID: &str = "pid";
 /// The FIFO that tells qmail-send of new mail.
@@ -39,7 +103,7 @@ impl MessageNumber {
 
     /// The subdirectory of split directories.
     pub fn remainder(self) -> u64 {
-        self.0 % SPLIT
+        self.0.checked_rem(split()).unwrap_or(0)
     }
 }
 
@@ -76,7 +140,7 @@ impl Kind {
         }
     }
 
-    /// Whether the directory is split into [`SPLIT`] subdirectories.
+    /// Whether the directory is split into [`split`] subdirectories.
     pub fn is_split(self) -> bool {
         matches!(self, Kind::Mess | Kind::Info | Kind::Local | Kind::Remote)
     }
@@ -99,7 +163,11 @@ impl Kind {
     /// The directories that hold files of this kind.
     pub fn directories(self) -> Vec<PathBuf> {
         let top = PathBuf::from(self.directory());
-        if self.is_split() { (0..SPLIT).map(|part| top.join(part.to_string())).collect() } else { vec![top] }
+        if self.is_split() {
+            (0..split()).map(|part| top.join(part.to_string())).collect()
+        } else {
+            vec![top]
+        }
     }
 }
 

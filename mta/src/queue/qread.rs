@@ -1,12 +1,13 @@
 //! `qmail-qread` lists the messages in the queue and their recipients.
 //!
-//! Reads    info, local, remote, bounce, mess.      Writes  fd 1: the list, and complaints among it.
+//! Reads    control/conf-split, info, local, remote, bounce, mess.      Writes  fd 1: the list, and complaints among it.
 //! Runs as  root, or qmails in group qmail: nobody else may look into the queue.
 //! Exits    0 · 100 used wrongly · 111 if the queue cannot be read.
 //! Manual   qmail-qread(8).
 
-use super::layout::Kind;
+use super::layout::{self, Kind};
 use super::listing::{self, Entry};
+use crate::control::Control;
 use crate::message::date;
 use crate::setup::home::Home;
 use std::io::{self, BufWriter, Write};
@@ -27,6 +28,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         _ => return Err(Failure::usage(USAGE)),
     };
     let home = Home::of_this_program()?;
+    layout::use_split_of(&Control::new(home.control()))?;
     let mut out = BufWriter::new(descriptor::output());
     let listed = list(&home, form, &mut out);
     out.flush().map_err(unwritten)?;

@@ -1,7 +1,9 @@
 //! Failed recipients: their record in `bounce/N`, and the message that tells the sender of them.
 //!
-//! The wording is QSBMF, which mailing list managers and other bounce parsers read.
+//! The wording is QSBMF, which mailing list managers and other bounce parsers read. With `control/bouncedsn` it
+//! is the first part of a report in the form of RFC 3464; see `bounce_parts`.
 
+use super::bounce_parts::Parts;
 use super::log::Log;
 use super::settings::Settings;
 use crate::message::{date, quote};
@@ -138,12 +140,7 @@ fn inject(
         _ => (&b""[..], sender),
     };
     let qp = submission.pid().as_raw();
-    submission.put(&head(recipient, notice, settings));
-    let copied = copy(&Kind::Bounce.path(message), &mut submission).and_then(|()| {
-        submission.put(&separator(sender, notice));
-        copy(&Kind::Mess.path(message), &mut submission)
-    });
-    if copied.is_err() {
+    if write(message, sender, recipient, notice, settings, &mut submission).is_err() {
         submission.abandon();
     }
     let mut envelope = submission.envelope(envelope_sender);
@@ -164,10 +161,36 @@ fn inject(
     }
 }
 
-/// Header and introduction. QSBMF: the paragraph that begins with "Hi. This is the" marks a bounce.
-fn head(recipient: &[u8], notice: &Notice, settings: &Settings) -> Vec<u8> {
-    let host = settings.bouncehost.as_slice();
-    let introduction: &[u8] = match notice {
+/// The whole bounce, in its order.
+fn write(
+    message: MessageNumber,
+    sender: &[u8],
+    recipient: &[u8],
+    notice: &Notice,
+    settings: &Settings,
+    submission: &mut Submission,
+) -> io::Result<()> {
+    let introduction = introduction(notice, settings);
+    let parts = if settings.bouncedsn { Some(Parts::of(message, &introduction)?) } else { None };
+    submission.put(&header(recipient, settings));
+    submission.put(&parts.as_ref().map_or_else(|| b"\n".to_vec(), Parts::start));
+    submission.put(&introduction);
+    copy(&Kind::Bounce.path(message), submission)?;
+    submission.put(separator(notice));
+    if let Some(parts) = &parts {
+        submission.put(&parts.middle(message, &settings.bouncehost)?);
+    }
+    submission.put(&[b"Return-Path: <", &one_line(&quote::address(sender))[..], b">\n"].concat());
+    copy(&Kind::Mess.path(message), submission)?;
+    if let Some(parts) = &parts {
+        submission.put(&parts.end());
+    }
+    Ok(())
+}
+
+/// QSBMF: the paragraph that begins with "Hi. This is the" marks a bounce.
+fn introduction(notice: &Notice, settings: &Settings) -> Vec<u8> {
+    let text: &[u8] = match notice {
         Notice::DoubleBounce => {
             b"I tried to deliver a bounce message to this address, but the bounce bounced!\n\n"
         }
@@ -176,29 +199,29 @@ fn head(recipient: &[u8], notice: &Notice, settings: &Settings) -> Vec<u8> {
               This is a permanent error; I've given up. Sorry it didn't work out.\n\n"
         }
     };
+    [b"Hi. This is the qmail-send program at ", &settings.bouncehost[..], b".\n", text].concat()
+}
+
+fn header(recipient: &[u8], settings: &Settings) -> Vec<u8> {
     [
         b"Date: ",
         date::rfc5322(Stamp::now().seconds).as_bytes(),
         b"\nFrom: ",
         &quote::local_part(&settings.bouncefrom),
         b"@",
-        host,
+        &settings.bouncehost,
         b"\nTo: ",
         &one_line(&quote::address(recipient)),
-        b"\nSubject: failure notice\n\nHi. This is the qmail-send program at ",
-        host,
-        b".\n",
-        introduction,
+        b"\nSubject: failure notice\n",
     ]
     .concat()
 }
 
-fn separator(sender: &[u8], notice: &Notice) -> Vec<u8> {
-    let line: &[u8] = match notice {
+fn separator(notice: &Notice) -> &'static [u8] {
+    match notice {
         Notice::DoubleBounce => b"--- Below this line is the original bounce.\n\n",
         _ => b"--- Below this line is a copy of the message.\n\n",
-    };
-    [line, b"Return-Path: <", &one_line(&quote::address(sender)), b">\n"].concat()
+    }
 }
 
 /// An address cannot begin another line of a header.

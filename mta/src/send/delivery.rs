@@ -41,19 +41,19 @@ impl Slots {
     }
 
     /// The lowest free slot.
-    pub fn free(&self) -> Option<u8> {
-        self.slots.iter().position(Option::is_none).and_then(|slot| u8::try_from(slot).ok())
+    pub fn free(&self) -> Option<u16> {
+        self.slots.iter().position(Option::is_none).and_then(|slot| u16::try_from(slot).ok())
     }
 
     /// Takes a free slot.
-    pub fn occupy(&mut self, slot: u8, delivery: Delivery) {
+    pub fn occupy(&mut self, slot: u16, delivery: Delivery) {
         if let Some(place) = self.slots.get_mut(usize::from(slot)) {
             *place = Some(delivery);
         }
     }
 
     /// Frees a slot; nothing if no delivery is in it.
-    pub fn release(&mut self, slot: u8) -> Option<Delivery> {
+    pub fn release(&mut self, slot: u16) -> Option<Delivery> {
         self.slots.get_mut(usize::from(slot)).and_then(Option::take)
     }
 }

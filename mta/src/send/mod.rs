@@ -10,6 +10,7 @@
 
 pub mod births;
 pub mod bounce;
+pub mod bounce_parts;
 pub mod channel;
 pub mod cleaner;
 pub mod cleanup;
@@ -41,6 +42,7 @@ use settings::Settings;
 use spawner::Spawner;
 use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use unix::failure::Failure;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal, Signals};
@@ -93,6 +95,7 @@ fn start(helpers: Descriptors, log: &mut Log) -> Result<Started, String> {
     let control = Control::new(home.control());
     let settings = Settings::read(&control).map_err(|trouble| describe(&trouble))?;
     let routing = settings.read_routing(&control).map_err(|trouble| describe(&trouble))?;
+    layout::use_split_of(&control).map_err(|unreadable| describe(&unreadable.into()))?;
     std::env::set_current_dir(home.queue()).map_err(|_| "unable to switch to queue directory")?;
     signal::ignore(Signal::SIGPIPE);
     signal::default(Signal::SIGCHLD);
@@ -102,9 +105,11 @@ fn start(helpers: Descriptors, log: &mut Log) -> Result<Started, String> {
     // A batch of new mail has several files a message open; with fewer descriptors it only takes longer.
     let _ = limits::raise_open_files();
     let mutex = lock_queue()?;
+    check_split()?;
     let no_fire = |_| "hath the daemon spawn no fire?";
-    let local = Spawner::connect(helpers.local.0, helpers.local.1).map_err(no_fire)?;
-    let remote = Spawner::connect(helpers.remote.0, helpers.remote.1).map_err(no_fire)?;
+    let (local, remote) = (settings.concurrency.local, settings.concurrency.remote);
+    let local = Spawner::connect(helpers.local.0, helpers.local.1, local).map_err(no_fire)?;
+    let remote = Spawner::connect(helpers.remote.0, helpers.remote.1, remote).map_err(no_fire)?;
     let spawners = ByChannel { local, remote };
     let connections = Connections { spawners, cleaner: helpers.cleaner, orders: Orders::listen(log) };
     let manager = Manager::new(home, control, settings, routing, connections, mutex);
@@ -123,6 +128,18 @@ fn describe(trouble: &settings::Trouble) -> String {
         settings::Trouble::NoName => {
             "unable to read controls: neither control/locals nor control/me is there".to_owned()
         }
+    }
+}
+
+/// Messages where an earlier split has put them would wait for ever, unseen.
+fn check_split() -> Result<(), String> {
+    match layout::misplaced(Path::new(".")) {
+        Ok(None) => Ok(()),
+        Ok(Some(message)) => Err(format!(
+            "queue/{} is not where control/conf-split has it; put the old number back until the queue is empty",
+            message.display()
+        )),
+        Err(error) => Err(format!("unable to look through the queue: {}", unix::failure::describe(&error))),
     }
 }
 

@@ -16,23 +16,55 @@ pub struct Routing {
     pub virtualdomains: NameMap,
 }
 
+/// Where a recipient goes, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The channel.
+    pub channel: Channel,
+    /// The address to deliver to.
+    pub address: Vec<u8>,
+    /// What decided.
+    pub because: Because,
+}
+
+/// What decided where a recipient goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// The host is in `locals`.
+    Locals,
+    /// `virtualdomains` has a prefix for this key.
+    VirtualDomain(Vec<u8>),
+    /// `virtualdomains` has the key with nothing behind it: an exception.
+    Exception(Vec<u8>),
+    /// No control file says that the host is ours.
+    Elsewhere,
+}
+
 impl Routing {
     /// Sorts one recipient. The address that comes back is the one to deliver to.
     pub fn route(&self, recipient: &[u8]) -> (Channel, Vec<u8>) {
-        let mut address = recipient.to_vec();
-        if !address.contains(&b'@') {
-            address.push(b'@');
-            address.extend_from_slice(&self.envnoathost);
-        }
-        let address = self.undo_percenthack(address);
+        let Route { channel, address, .. } = self.decide(recipient);
+        (channel, address)
+    }
+
+    /// Sorts one recipient, and says why it goes there.
+    pub fn decide(&self, recipient: &[u8]) -> Route {
+        let address = self.without_percent(recipient);
         let host = host(&address);
         if self.locals.contains(host) {
-            return (Channel::Local, address);
+            return Route { channel: Channel::Local, address, because: Because::Locals };
         }
-        let prefix = self.virtualdomains.get(&address).or_else(|| self.virtualdomains.get_host(host));
-        match prefix {
-            Some(prefix) if !prefix.is_empty() => (Channel::Local, [prefix, b"-", &address].concat()),
-            _ => (Channel::Remote, address),
+        let own = self.virtualdomains.get(&address).map(|prefix| (address.as_slice(), prefix));
+        match own.or_else(|| self.virtualdomains.find_host(host)) {
+            None => Route { channel: Channel::Remote, address, because: Because::Elsewhere },
+            Some((key, b"")) => {
+                let because = Because::Exception(key.to_vec());
+                Route { channel: Channel::Remote, address, because }
+            }
+            Some((key, prefix)) => {
+                let because = Because::VirtualDomain(key.to_vec());
+                Route { channel: Channel::Local, address: [prefix, b"-", &address].concat(), because }
+            }
         }
     }
 
@@ -47,7 +79,18 @@ impl Routing {
             .unwrap_or(address)
     }
 
-    fn undo_percenthack(&self, mut address: Vec<u8>) -> Vec<u8> {
+    /// The recipient with the host that it stands for.
+    pub fn with_host(&self, recipient: &[u8]) -> Vec<u8> {
+        if recipient.contains(&b'@') {
+            recipient.to_vec()
+        } else {
+            [recipient, b"@", &self.envnoathost].concat()
+        }
+    }
+
+    /// The recipient with its host, and with the percent hack undone where that is allowed.
+    pub fn without_percent(&self, recipient: &[u8]) -> Vec<u8> {
+        let mut address = self.with_host(recipient);
         while self.percenthack.contains(host(&address)) {
             let local = local_part(&address);
             let Some(percent) = local.iter().rposition(|byte| *byte == b'%') else { break };
@@ -134,6 +177,20 @@ mod tests {
         ];
         for (recipient, expected) in cases {
             assert_eq!(routed(recipient), expected, "{recipient}");
+        }
+    }
+
+    #[test]
+    fn what_decided_is_told() {
+        let cases = [
+            ("a@local.example", Because::Locals),
+            ("a@b.sub.example", Because::VirtualDomain(b".sub.example".to_vec())),
+            ("User@vu", Because::VirtualDomain(b"User@vu".to_vec())),
+            ("a@ex.sub.example", Because::Exception(b"ex.sub.example".to_vec())),
+            ("a@far.example", Because::Elsewhere),
+        ];
+        for (recipient, because) in cases {
+            assert_eq!(routing().decide(recipient.as_bytes()).because, because, "{recipient}");
         }
     }
 

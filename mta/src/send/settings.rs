@@ -2,6 +2,8 @@
 
 use super::channel::ByChannel;
 use super::route::Routing;
+use super::spawn::SPAWN_LIMIT;
+use super::spawn::request::MOST_SLOTS;
 use crate::control::{Control, NameSet, Unreadable};
 
 /// The settings that are read once, at the start.
@@ -17,6 +19,8 @@ pub struct Settings {
     pub bouncefrom: Vec<u8>,
     /// Host name that bounces come from.
     pub bouncehost: Vec<u8>,
+    /// Whether bounces have parts for programs (RFC 3464).
+    pub bouncedsn: bool,
     /// Where bounces go that bounced.
     pub double_bounce_to: Vec<u8>,
 }
@@ -43,8 +47,9 @@ impl Settings {
         let name_or = |name: &str, otherwise: &str| -> Result<Vec<u8>, Unreadable> {
             Ok(control.line(name)?.or_else(|| me.clone()).unwrap_or_else(|| otherwise.as_bytes().to_vec()))
         };
+        let most = control.integer("conf-spawn", SPAWN_LIMIT.into())?.min(MOST_SLOTS.into());
         let concurrency = |name: &str, default: u64| -> Result<usize, Unreadable> {
-            Ok(usize::try_from(control.integer(name, default)?).unwrap_or(usize::MAX))
+            Ok(usize::try_from(control.integer(name, default)?.min(most)).unwrap_or(usize::MAX))
         };
         let double_bounce_user = control.line("doublebounceto")?.unwrap_or_else(|| b"postmaster".to_vec());
         let double_bounce_host = name_or("doublebouncehost", "doublebouncehost")?;
@@ -56,6 +61,7 @@ impl Settings {
             },
             bouncefrom: control.line("bouncefrom")?.unwrap_or_else(|| b"MAILER-DAEMON".to_vec()),
             bouncehost: name_or("bouncehost", "bouncehost")?,
+            bouncedsn: control.switch("bouncedsn")?,
             double_bounce_to: [double_bounce_user.as_slice(), b"@", &double_bounce_host].concat(),
             me,
         })

@@ -1,8 +1,10 @@
-//! What an installation consists of: every directory, program and queue file with owner and mode.
+//! What an installation consists of: every directory, program, script, manual page and queue file with owner
+//! and mode.
 //!
 //! The table that qmail-setup installs from and checks against. The modes are the boundaries between the
 //! accounts: who may only pass through a directory, who may run a program, who may read the queue.
 
+use super::copies;
 use super::home::{NO_FILES_GROUP, QUEUE_GROUP, Role};
 use crate::queue::layout::{self, Kind};
 use std::path::PathBuf;
@@ -27,6 +29,10 @@ pub enum What {
     Directory,
     /// One of our programs, by name.
     Program(&'static str),
+    /// A script or manual page: these bytes.
+    Copy(&'static [u8]),
+    /// A script for the start of the system: these bytes, with the path of the home filled in.
+    BootScript(&'static [u8]),
     /// A file of the queue; so many NUL bytes when it is made.
     File {
         /// Size when it is made.
@@ -49,10 +55,19 @@ pub enum Owner {
 const TCPTO_SIZE: usize = 1024;
 
 /// Programs that only root runs.
-const FOR_ROOT: &[&str] = &["qmail-lspawn", "qmail-newu", "qmail-start"];
+const FOR_ROOT: &[&str] = &["qmail-lspawn", "qmail-newmrh", "qmail-newu", "qmail-start"];
 /// Programs of the mail system's own accounts: nobody else has to read them.
-const INTERNAL: &[&str] =
-    &["qmail-clean", "qmail-getpw", "qmail-local", "qmail-remote", "qmail-rspawn", "qmail-send"];
+const INTERNAL: &[&str] = &[
+    "qmail-clean",
+    "qmail-getpw",
+    "qmail-local",
+    "qmail-popup",
+    "qmail-pw2u",
+    "qmail-remote",
+    "qmail-rspawn",
+    "qmail-send",
+    "splogger",
+];
 /// Programs for everybody.
 const FOR_ALL: &[&str] = &[
     "accustamp",
@@ -62,31 +77,58 @@ const FOR_ALL: &[&str] = &[
     "condredirect",
     "cyclog",
     "cyclog-read",
+    "datemail",
     "delcr",
+    "dot-forward",
+    "elq",
     "envdir",
     "envuidgid",
     "errorsto",
     "except",
+    "fastforward",
     "fghack",
     "fifo",
     "fixcrio",
     "forward",
+    "maildir2mbox",
     "maildirmake",
+    "maildirwatch",
+    "mailsubj",
     "mconnect-io",
     "multilog",
+    "newaliases",
+    "newinclude",
     "pgrphack",
+    "pinq",
+    "predate",
     "preline",
+    "printforward",
+    "printmaillist",
+    "qail",
+    "qbiff",
+    "qmail-explain",
     "qmail-inject",
+    "qmail-pop3d",
+    "qmail-qmqpc",
+    "qmail-qmqpd",
+    "qmail-qmtpd",
     "qmail-qread",
+    "qmail-qstat",
     "qmail-queuectl",
     "qmail-setup",
     "qmail-showctl",
     "qmail-smtpd",
+    "qmail-tcpok",
+    "qmail-tcpto",
+    "qreceipt",
+    "qsmhook",
     "rblsmtpd",
     "readproctitle",
     "recordio",
     "sendmail",
+    "setforward",
     "setlock",
+    "setmaillist",
     "setuidgid",
     "setuser",
     "softlimit",
@@ -99,6 +141,7 @@ const FOR_ALL: &[&str] = &[
     "tai64n",
     "tai64nlocal",
     "tailocal",
+    "tcp-env",
     "tcpclient",
     "tcprules",
     "tcprulescheck",
@@ -107,9 +150,13 @@ const FOR_ALL: &[&str] = &[
     "usually",
 ];
 
+/// Programs that are built, as with the original, and installed nowhere: `bin` comes first in the PATH of deliveries,
+/// and there these names mean programs of the system or of other packages.
+pub const NOT_INSTALLED: &[&str] = &["dnsfq", "dnsip", "dnsmxip", "dnsptr", "hostname", "ipmeprint"];
+
 /// Every entry, parents before what is in them.
 pub fn entries() -> Vec<Entry> {
-    [directories(), programs(), queue_directories(), queue_files()].concat()
+    [directories(), programs(), scripts(), pages(), queue_directories(), queue_files()].concat()
 }
 
 /// The accounts, each with its group.
@@ -125,7 +172,9 @@ pub fn accounts() -> [(Role, &'static str); 7] {
 
 fn directories() -> Vec<Entry> {
     let plain = |path: &str| entry(path, What::Directory, Owner::Root, 0o755);
-    let mut entries: Vec<Entry> = ["", "bin", "boot", "control", "doc", "man", "users"].map(plain).into();
+    let names =
+        ["", "bin", "boot", "control", "doc", "man", "man/man1", "man/man5", "man/man7", "man/man8", "users"];
+    let mut entries: Vec<Entry> = names.map(plain).into();
     entries.push(entry("alias", What::Directory, Owner::Account(Role::Alias), 0o2755));
     entries
 }
@@ -140,6 +189,26 @@ fn programs() -> Vec<Entry> {
         entries.extend(names.iter().map(|name| program(name, Owner::Root, mode)));
     }
     entries
+}
+
+fn scripts() -> Vec<Entry> {
+    let script = |(name, text): &(&str, &'static [u8])| {
+        entry(&format!("bin/{name}"), What::Copy(text), Owner::Root, 0o755)
+    };
+    let boot_script = |(name, text): &(&str, &'static [u8])| {
+        entry(&format!("boot/{name}"), What::BootScript(text), Owner::Root, 0o755)
+    };
+    copies::SCRIPTS.iter().map(script).chain(copies::BOOT_SCRIPTS.iter().map(boot_script)).collect()
+}
+
+/// The pages of what is installed, each in the directory of its section.
+fn pages() -> Vec<Entry> {
+    let page = |(name, text): &(&str, &'static [u8])| {
+        let (stem, section) = name.rsplit_once('.')?;
+        let path = format!("man/man{section}/{name}");
+        (!NOT_INSTALLED.contains(&stem)).then(|| entry(&path, What::Copy(text), Owner::Root, 0o644))
+    };
+    copies::PAGES.iter().filter_map(page).collect()
 }
 
 fn queue_directories() -> Vec<Entry> {
@@ -212,7 +281,23 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(installed, built);
+        assert!(NOT_INSTALLED.iter().all(|name| !installed.contains(*name)));
+        let elsewhere = NOT_INSTALLED.iter().map(|name| (*name).to_owned());
+        assert_eq!(installed.into_iter().chain(elsewhere).collect::<BTreeSet<_>>(), built);
+    }
+
+    #[test]
+    fn every_installed_program_and_script_has_its_page_installed() {
+        let names = |beginning: &str| -> BTreeSet<String> {
+            let paths = entries().into_iter().map(|entry| entry.path.to_str().unwrap().to_owned());
+            paths.filter_map(|path| Some(path.strip_prefix(beginning)?.to_owned())).collect()
+        };
+        let pages: BTreeSet<String> = names("man/man")
+            .iter()
+            .filter_map(|path| Some(path.split_once('/')?.1.rsplit_once('.')?.0.to_owned()))
+            .collect();
+        let without: Vec<String> = names("bin/").into_iter().filter(|name| !pages.contains(name)).collect();
+        assert_eq!(without, Vec::<String>::new());
     }
 
     #[test]

@@ -1,14 +1,18 @@
-//! `qmail-setup install HOME`: directories, programs and queue files, each with its owner and mode.
+//! `qmail-setup install HOME`: directories, programs, scripts, manual pages and queue files, each with its owner
+//! and mode.
 //!
-//! May be repeated: an upgrade replaces programs while they run, and touches neither control files nor mail.
+//! May be repeated, and on what another qmail installed: an upgrade replaces programs while they run, and touches
+//! neither control files nor mail.
 //! What lies below a directory of another account is opened without following links, checked, and changed
 //! through its descriptor, so that the account cannot have prepared a surprise for root.
 
-use super::hierarchy::{self, Entry, What};
+use super::hierarchy::{Entry, What};
 use super::home::Home;
-use super::{Attributes, say, services, trouble};
+use super::{Attributes, own_directory, plan, say, services, text, trouble};
+use crate::control::Control;
+use crate::queue::layout;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use unix::directory::Directory;
@@ -29,23 +33,33 @@ pub fn put_everything(path: &Path) -> Result<(), Failure> {
     unix::process::set_umask(0o022);
     fs::create_dir_all(path).map_err(|error| trouble("create", path, &error))?;
     let home = Home::open(path)?;
-    let entries = hierarchy::entries();
-    // Asked for before anything is changed: a missing account is an error, not half an installation.
-    for entry in &entries {
-        Attributes::of(entry, &home)?;
-    }
-    for entry in &entries {
-        put(entry, &home)?;
+    check_split(&home)?;
+    // Made before anything is changed: a missing account is an error, not half an installation.
+    for (entry, attributes) in plan(&home)? {
+        put(&entry, &home, &attributes)?;
     }
     Ok(())
 }
 
-fn put(entry: &Entry, home: &Home) -> Result<(), Failure> {
+/// The queue is made as `control/conf-split` says, unless messages are in it that another split has put there.
+fn check_split(home: &Home) -> Result<(), Failure> {
+    layout::use_split_of(&Control::new(home.control()))?;
+    let queue = home.queue();
+    match layout::misplaced(&queue).map_err(|error| trouble("look through", &queue, &error))? {
+        None => Ok(()),
+        Some(message) => Err(Failure::temporary(format!(
+            "{} is not where control/conf-split has it; put the old number back until the queue is empty",
+            queue.join(message).display()
+        ))),
+    }
+}
+
+fn put(entry: &Entry, home: &Home, attributes: &Attributes) -> Result<(), Failure> {
     let path = home.path().join(&entry.path);
-    let attributes = Attributes::of(entry, home)?;
-    let done = match &entry.what {
-        What::Program(name) => put_program(name, &path, &attributes),
-        _ => put_queue_entry(entry, home, &attributes),
+    let done = match (&entry.what, text(entry, home)) {
+        (What::Program(name), _) => put_program(name, &path, attributes),
+        (_, Some(text)) => put_text(&text, &path, attributes),
+        (_, None) => put_queue_entry(entry, home, attributes),
     };
     done.map_err(|error| trouble("install", &path, &error))
 }
@@ -61,50 +75,71 @@ fn put_queue_entry(entry: &Entry, home: &Home, attributes: &Attributes) -> io::R
     };
     let parent = top.descend(parent)?;
     match entry.what {
-        What::Directory | What::Program(_) => parent.make_directory(name)?,
         What::Fifo => parent.make_fifo(name)?,
         What::File { size } => {
             if let Some(mut created) = parent.create_new(name)? {
                 created.write_all(&vec![0; size])?;
             }
         }
+        _ => parent.make_directory(name)?,
     }
     let made = parent.open_file(name)?;
     let metadata = made.metadata()?;
     let is_right = match entry.what {
-        What::Directory | What::Program(_) => metadata.is_dir(),
         What::Fifo => metadata.file_type().is_fifo() && metadata.nlink() == 1,
         What::File { .. } => metadata.is_file() && metadata.nlink() == 1,
+        _ => metadata.is_dir(),
     };
     if is_right { give(&made, attributes) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
-/// A program is put beside its place and renamed into it: the old one goes on running, and no moment has none.
 fn put_program(name: &str, path: &Path, attributes: &Attributes) -> io::Result<()> {
     let source = own_directory()?.join(name);
     if source == path {
         return give(&file::open_read_no_follow(path)?, attributes);
     }
+    put_file(path, attributes, |program| io::copy(&mut File::open(&source)?, program).map(|_| ()))
+}
+
+/// A script or page that is there already only gets its owner and mode.
+fn put_text(text: &[u8], path: &Path, attributes: &Attributes) -> io::Result<()> {
+    if let Ok(mut present) = file::open_read_no_follow(path)
+        && present.metadata()?.is_file()
+        && has_text(&mut present, text)?
+    {
+        return give(&present, attributes);
+    }
+    put_file(path, attributes, |file| file.write_all(text))
+}
+
+fn has_text(file: &mut File, text: &[u8]) -> io::Result<bool> {
+    let mut present = Vec::new();
+    let limit = u64::try_from(text.len()).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut present)?;
+    Ok(present == text)
+}
+
+/// A file is put beside its place and renamed into it: the old one goes on running, and no moment has none.
+fn put_file(
+    path: &Path,
+    attributes: &Attributes,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!(".{name}.new"));
     match fs::remove_file(&aside) {
         Err(error) if !failure::is_absent(&error) => return Err(error),
         _ => {}
     }
-    let mut program = file::create_new(&aside, 0o700)?;
-    let copied = io::copy(&mut File::open(&source)?, &mut program)
-        .and_then(|_| give(&program, attributes))
-        .and_then(|()| program.sync_all())
+    let mut file = file::create_new(&aside, 0o700)?;
+    let put = write(&mut file)
+        .and_then(|()| give(&file, attributes))
+        .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&aside, path));
-    if copied.is_err() {
+    if put.is_err() {
         let _ = fs::remove_file(&aside);
     }
-    copied
-}
-
-/// Where qmail-setup itself lies, and all other programs with it.
-fn own_directory() -> io::Result<std::path::PathBuf> {
-    let program = fs::read_link("/proc/self/exe")?;
-    program.parent().map(Path::to_path_buf).ok_or_else(|| io::ErrorKind::NotFound.into())
+    put
 }
 
 /// Owner before mode: changing the owner takes the setuid bit away.

@@ -8,14 +8,16 @@
 pub mod accounts;
 pub mod check;
 pub mod config;
+mod copies;
 pub mod hierarchy;
 pub mod home;
 pub mod install;
 pub mod run;
 pub mod services;
 
-use hierarchy::{Entry, Owner};
-use home::{Home, QUEUE_GROUP};
+use hierarchy::{Entry, Owner, What};
+use home::{Home, QUEUE_GROUP, Role};
+use std::borrow::Cow;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -73,21 +75,50 @@ fn say(text: impl AsRef<str>) {
 }
 
 /// Numbers of an entry's owner and group, and the mode as it is in this home.
+#[derive(Clone, Copy, Debug)]
 struct Attributes {
     uid: u32,
     gid: u32,
     mode: u32,
 }
 
-impl Attributes {
-    fn of(entry: &Entry, home: &Home) -> Result<Attributes, Failure> {
-        let uid = match entry.owner {
-            Owner::Root if home.is_single_user() => account::effective_uid(),
-            Owner::Root => 0,
-            Owner::Account(role) => home.account(role)?.uid,
-        };
-        // One user who owns everything needs no setuid program.
-        let mode = if home.is_single_user() { entry.mode & 0o1777 } else { entry.mode };
-        Ok(Attributes { uid, gid: home.group(QUEUE_GROUP)?, mode })
+/// Everything that the home has to have, with the numbers of its accounts. Each account is looked up once.
+///
+/// # Errors
+/// One is missing.
+fn plan(home: &Home) -> Result<Vec<(Entry, Attributes)>, Failure> {
+    let gid = home.group(QUEUE_GROUP)?;
+    let root = if home.is_single_user() { account::effective_uid() } else { 0 };
+    let mut accounts = Vec::new();
+    for role in Role::ALL {
+        accounts.push((role, home.account(role)?.uid));
     }
+    let number = |owner: Owner| match owner {
+        Owner::Root => root,
+        Owner::Account(role) => {
+            accounts.iter().find(|(known, _)| *known == role).map_or(root, |(_, uid)| *uid)
+        }
+    };
+    // One user who owns everything needs no setuid program.
+    let mode = |mode: u32| if home.is_single_user() { mode & 0o1777 } else { mode };
+    let with_attributes = |entry: Entry| {
+        let attributes = Attributes { uid: number(entry.owner), gid, mode: mode(entry.mode) };
+        (entry, attributes)
+    };
+    Ok(hierarchy::entries().into_iter().map(with_attributes).collect())
+}
+
+/// What a script or manual page has to have in it; nothing for what is no such file.
+fn text(entry: &Entry, home: &Home) -> Option<Cow<'static, [u8]>> {
+    match &entry.what {
+        What::Copy(text) => Some(Cow::Borrowed(*text)),
+        What::BootScript(text) => Some(Cow::Owned(services::with_home(text, home))),
+        _ => None,
+    }
+}
+
+/// Where qmail-setup itself lies, and all other programs with it.
+fn own_directory() -> std::io::Result<PathBuf> {
+    let program = std::fs::read_link("/proc/self/exe")?;
+    program.parent().map(Path::to_path_buf).ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }

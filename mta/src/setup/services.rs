@@ -4,12 +4,12 @@
 
 use super::config::write_new;
 use super::home::{DEFAULT_HOME, Home, Role};
-use super::{say, trouble};
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use super::{Attributes, say, trouble};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use unix::failure::Failure;
+use unix::failure::{self, Failure};
 
 /// What an installation decides about its services.
 #[derive(Clone, Debug)]
@@ -60,10 +60,73 @@ const TEMPLATES: &[Template] = &[
         text: include_str!("../../../service-templates/smtpd/rules"),
         mode: 0o644,
     },
+    Template {
+        path: "service/qmtpd/down",
+        text: include_str!("../../../service-templates/qmtpd/down"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/qmtpd/run",
+        text: include_str!("../../../service-templates/qmtpd/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/qmtpd/log/run",
+        text: include_str!("../../../service-templates/qmtpd/log/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/qmtpd/rules",
+        text: include_str!("../../../service-templates/qmtpd/rules"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/qmqpd/down",
+        text: include_str!("../../../service-templates/qmqpd/down"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/qmqpd/run",
+        text: include_str!("../../../service-templates/qmqpd/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/qmqpd/log/run",
+        text: include_str!("../../../service-templates/qmqpd/log/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/qmqpd/rules",
+        text: include_str!("../../../service-templates/qmqpd/rules"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/pop3d/down",
+        text: include_str!("../../../service-templates/pop3d/down"),
+        mode: 0o644,
+    },
+    Template {
+        path: "service/pop3d/run",
+        text: include_str!("../../../service-templates/pop3d/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/pop3d/log/run",
+        text: include_str!("../../../service-templates/pop3d/log/run"),
+        mode: 0o755,
+    },
+    Template {
+        path: "service/pop3d/rules",
+        text: include_str!("../../../service-templates/pop3d/rules"),
+        mode: 0o644,
+    },
 ];
 
-/// The services, in the order in which they are started.
+/// The services that every mail server needs, in the order in which they are started.
 pub const NAMES: [&str; 2] = ["qmail", "smtpd"];
+
+/// Services that are installed and not started: which ports to open is the administrator's decision.
+const OPTIONAL: [&str; 3] = ["qmtpd", "qmqpd", "pop3d"];
 
 /// The directory of a service.
 pub fn directory(home: &Home, service: &str) -> PathBuf {
@@ -82,16 +145,23 @@ pub fn log_directory(home: &Home, service: &str) -> PathBuf {
 
 /// Installs the service directories, their log directories and the compiled rules.
 pub fn install(home: &Home, choices: &Choices) -> Result<(), Failure> {
-    for service in NAMES {
+    for service in NAMES.into_iter().chain(OPTIONAL) {
         let log = directory(home, service).join("log");
         fs::create_dir_all(&log).map_err(|error| trouble("create", &log, &error))?;
         make_log_directory(home, service)?;
     }
     for template in TEMPLATES {
         let path = home.path().join(template.path);
-        write_new(&path, fill_in(template, home, choices).as_bytes(), template.mode)?;
+        if is_wanted(&path) {
+            write_new(&path, fill_in(template, home, choices).as_bytes(), template.mode)?;
+        }
     }
-    compile_rules(home)
+    NAMES.into_iter().chain(OPTIONAL).try_for_each(|service| compile_rules(home, service))
+}
+
+/// Whether a file is to be there. A `down` that a service has not although it was installed before was removed.
+fn is_wanted(path: &Path) -> bool {
+    !path.ends_with("down") || !path.with_file_name("run").exists()
 }
 
 /// Sets the variables at the head of a script; all else stays as it is in the source tree.
@@ -100,8 +170,8 @@ fn fill_in(template: &Template, home: &Home, choices: &Choices) -> String {
     let value_of = |name: &str| match name {
         "QMAIL" => Some(home.path().display().to_string()),
         "LOG" => Some(log_directory(home, service).display().to_string()),
-        "HOST" => Some(choices.smtp_host.clone()),
-        "PORT" => Some(choices.smtp_port.clone()),
+        "HOST" if service == "smtpd" => Some(choices.smtp_host.clone()),
+        "PORT" if service == "smtpd" => Some(choices.smtp_port.clone()),
         _ => None,
     };
     let line = |line: &str| {
@@ -110,6 +180,47 @@ fn fill_in(template: &Template, home: &Home, choices: &Choices) -> String {
             .map_or_else(|| format!("{line}\n"), |(name, value)| format!("{name}={}\n", shell_quoted(&value)))
     };
     template.text.lines().map(line).collect()
+}
+
+/// A script with the path of the home in the line `QMAIL=`.
+pub(super) fn with_home(script: &[u8], home: &Home) -> Vec<u8> {
+    let quoted = format!("QMAIL={}\n", shell_quoted(&home.path().display().to_string()));
+    let line =
+        |line: &[u8]| if line.starts_with(b"QMAIL=") { quoted.clone().into_bytes() } else { line.to_vec() };
+    script.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
+}
+
+/// What is missing of the services, or has another kind, owner or mode. What a file says is the administrator's.
+pub(super) fn differences(home: &Home) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let qmaill = home.account(Role::Qmaill)?;
+    let mut differences = Vec::new();
+    for service in NAMES {
+        let log = log_directory(home, service);
+        let attributes = Attributes { uid: qmaill.uid, gid: qmaill.gid, mode: log_mode(home) };
+        let found = super::check::attribute_differences(&log, "directory", Metadata::is_dir, &attributes);
+        differences.extend(found.into_iter().map(|difference| (log.clone(), difference)));
+    }
+    let rules = ("service/smtpd/rules.cdb", None);
+    let files = TEMPLATES.iter().map(|template| (template.path, Some(template.mode))).chain([rules]);
+    for (name, mode) in files {
+        let path = home.path().join(name);
+        if let Some(difference) = file_difference(&path, mode) {
+            differences.push((path, difference));
+        }
+    }
+    Ok(differences)
+}
+
+fn file_difference(path: &Path, mode: Option<u32>) -> Option<String> {
+    match fs::metadata(path) {
+        Err(error) => Some(failure::describe(&error).to_owned()),
+        Ok(found) if !found.is_file() => Some("is not a regular file".to_owned()),
+        // A script that nobody can run is no service.
+        Ok(found) if mode.is_some_and(|mode| mode & 0o111 & !found.mode() != 0) => {
+            Some(format!("has mode {:04o}, and cannot be run", found.mode() & 0o7777))
+        }
+        Ok(_) => None,
+    }
 }
 
 /// A word that the shell takes as it is.
@@ -128,7 +239,7 @@ fn make_log_directory(home: &Home, service: &str) -> Result<(), Failure> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| trouble("create", parent, &error))?;
     }
-    let mode = if home.is_single_user() { 0o700 } else { 0o2700 };
+    let mode = log_mode(home);
     fs::DirBuilder::new()
         .mode(0o700)
         .create(&path)
@@ -137,16 +248,20 @@ fn make_log_directory(home: &Home, service: &str) -> Result<(), Failure> {
         .map_err(|error| trouble("make", &path, &error))
 }
 
-fn compile_rules(home: &Home) -> Result<(), Failure> {
-    let smtpd = directory(home, "smtpd");
-    if smtpd.join("rules.cdb").exists() {
+fn log_mode(home: &Home) -> u32 {
+    if home.is_single_user() { 0o700 } else { 0o2700 }
+}
+
+fn compile_rules(home: &Home, service: &str) -> Result<(), Failure> {
+    let directory = directory(home, service);
+    let rules = directory.join("rules");
+    if directory.join("rules.cdb").exists() || !rules.exists() {
         return Ok(());
     }
-    let rules = smtpd.join("rules");
     let source = fs::File::open(&rules).map_err(|error| trouble("open", &rules, &error))?;
     let status = Command::new(home.program("tcprules"))
         .args(["rules.cdb", "rules.tmp"])
-        .current_dir(&smtpd)
+        .current_dir(&directory)
         .stdin(source)
         .status()
         .map_err(|error| trouble("compile", &rules, &error))?;
@@ -173,6 +288,26 @@ mod tests {
         assert_eq!(text.lines().count(), run.text.lines().count());
         let log = TEMPLATES.iter().find(|template| template.path == "service/smtpd/log/run").unwrap();
         assert!(fill_in(log, &home, &choices).contains("/log/smtpd\n"));
+        let other = TEMPLATES.iter().find(|template| template.path == "service/qmqpd/run").unwrap();
+        assert!(fill_in(other, &home, &choices).contains("\nHOST=0\nPORT=628\n"));
+    }
+
+    #[test]
+    fn optional_services_are_installed_down_and_what_was_removed_stays_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let down = directory.path().join("service/qmtpd/down");
+        let template = TEMPLATES.iter().find(|template| template.path == "service/qmtpd/down").unwrap();
+        let run = TEMPLATES.iter().position(|template| template.path == "service/qmtpd/run");
+        assert!(TEMPLATES.iter().position(|other| other.path == template.path) < run);
+        for service in OPTIONAL {
+            let path = format!("service/{service}/down");
+            assert!(TEMPLATES.iter().any(|template| template.path == path), "{path}");
+        }
+        std::fs::create_dir_all(down.parent().unwrap()).unwrap();
+        assert!(is_wanted(&down));
+        std::fs::write(down.with_file_name("run"), "").unwrap();
+        assert!(!is_wanted(&down));
+        assert!(is_wanted(&down.with_file_name("rules")));
     }
 
     #[test]

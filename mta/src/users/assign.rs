@@ -108,14 +108,23 @@ impl From<io::Error> for LookupError {
     }
 }
 
+/// Which kind of line gives an address to a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// `=local:`
+    Exact,
+    /// `+prefix:`, where the prefix is so many bytes of the local part.
+    Prefix(usize),
+}
+
 /// The user to whom the database gives a local part: by its exact line, else by the longest prefix.
 ///
 /// The case of ASCII letters does not matter, also that of a prefix's last letter; the extension keeps it.
-pub fn find(database: &cdb::Reader, local: &[u8]) -> Result<Option<Controller>, LookupError> {
+pub fn find(database: &cdb::Reader, local: &[u8]) -> Result<Option<(Controller, Line)>, LookupError> {
     let ends = database.get(b"")?.ok_or(LookupError::NoPrefixEnds)?.to_ascii_lowercase();
     let key = [b"!", local, b"\0"].concat().to_ascii_lowercase();
     if let Some(data) = database.get(&key)? {
-        return controller(&data, b"").map(Some);
+        return Ok(Some((controller(&data, b"")?, Line::Exact)));
     }
     for length in (0..=local.len()).rev() {
         // `!` and a prefix of this length.
@@ -124,7 +133,8 @@ pub fn find(database: &cdb::Reader, local: &[u8]) -> Result<Option<Controller>, 
             continue;
         }
         if let Some(data) = database.get(prefix)? {
-            return controller(&data, local.get(length..).unwrap_or_default()).map(Some);
+            let controller = controller(&data, local.get(length..).unwrap_or_default())?;
+            return Ok(Some((controller, Line::Prefix(length))));
         }
     }
     Ok(None)
@@ -148,7 +158,7 @@ mod tests {
 
     fn find_in(text: &[u8], local: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         let database = open(&compile(text).unwrap());
-        find(&database, local).unwrap().map(|controller| (controller.user, controller.ext))
+        find(&database, local).unwrap().map(|(controller, _)| (controller.user, controller.ext))
     }
 
     fn answer(user: &str, ext: &str) -> Option<(Vec<u8>, Vec<u8>)> {
@@ -165,6 +175,15 @@ mod tests {
         assert_eq!(find_in(TABLE, b"joe-Other"), answer("list", "pre-Other"));
         assert_eq!(find_in(TABLE, b"joey"), answer("alias", "joey"));
         assert_eq!(find_in(TABLE, b""), answer("alias", ""));
+    }
+
+    #[test]
+    fn the_line_that_decided_is_told() {
+        let database = open(&compile(TABLE).unwrap());
+        let line = |local: &[u8]| find(&database, local).unwrap().map(|(_, line)| line);
+        assert_eq!(line(b"Joe"), Some(Line::Exact));
+        assert_eq!(line(b"joe-x"), Some(Line::Prefix(4)));
+        assert_eq!(line(b"x"), Some(Line::Prefix(0)));
     }
 
     #[test]

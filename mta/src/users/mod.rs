@@ -7,7 +7,9 @@
 pub mod assign;
 pub mod getpw;
 pub mod newu;
+pub mod pw2u;
 
+use crate::control::Control;
 use crate::setup::home::{Home, NO_FILES_GROUP, Role};
 use std::fs::File;
 use std::io::Read;
@@ -113,7 +115,7 @@ impl Trouble {
     }
 
     /// What an exit status of qmail-getpw means. One that it does not have counts as the system's fault.
-    fn from_exit(code: u8) -> Trouble {
+    pub fn from_exit(code: u8) -> Trouble {
         use Trouble::{HomeDirectories, Internal, LookupNotRun, Memory, NoAlias};
         let known = [Internal, HomeDirectories, NoAlias, Memory, LookupNotRun];
         known.into_iter().find(|trouble| trouble.exit() == code).unwrap_or(Trouble::System)
@@ -126,7 +128,7 @@ impl Trouble {
 /// is root's.
 pub fn find(home: &Home, local: &[u8]) -> Result<Controller, Trouble> {
     match find_assigned(home, local)? {
-        Some(controller) => Ok(controller),
+        Some((controller, _)) => Ok(controller),
         None => ask_getpw(home, local),
     }
 }
@@ -134,7 +136,7 @@ pub fn find(home: &Home, local: &[u8]) -> Result<Controller, Trouble> {
 /// To whom `users/cdb` gives the address; nobody if there is no such file. Any other trouble is no answer.
 ///
 /// The file decides who root becomes, so it has to be root's, or ours in a home of one user.
-pub fn find_assigned(home: &Home, local: &[u8]) -> Result<Option<Controller>, Trouble> {
+pub fn find_assigned(home: &Home, local: &[u8]) -> Result<Option<(Controller, assign::Line)>, Trouble> {
     let database = match file::open_read(&home.path().join("users/cdb")) {
         Ok(file) if is_trusted(&file) => cdb::Reader::new(file).map_err(|_| Trouble::Assignments)?,
         Ok(_) => return Err(Trouble::Assignments),
@@ -146,6 +148,15 @@ pub fn find_assigned(home: &Home, local: &[u8]) -> Result<Option<Controller>, Tr
         assign::LookupError::Unreadable(_) | assign::LookupError::NoPrefixEnds => Trouble::Assignments,
     })
 }
+
+/// What separates a user's name from an extension, where no assignment does: the first byte of `conf-break`.
+pub fn break_character(home: &Home) -> Result<u8, Trouble> {
+    let line = Control::new(home.control()).line("conf-break").map_err(|_| Trouble::System)?;
+    Ok(line.and_then(|line| line.first().copied()).unwrap_or(DEFAULT_BREAK))
+}
+
+/// Without `conf-break`.
+const DEFAULT_BREAK: u8 = b'-';
 
 fn is_trusted(file: &File) -> bool {
     file.metadata().is_ok_and(|found| {
@@ -228,7 +239,7 @@ mod tests {
         fs::write(&path, "damaged").unwrap();
         assert_eq!(find_assigned(&home, b"joe"), Err(Trouble::Assignments));
         fs::write(&path, assign::compile(b"=joe:joe:1:2:/h:::\n.\n").unwrap()).unwrap();
-        assert_eq!(find_assigned(&home, b"joe").unwrap().unwrap().uid, 1);
+        assert_eq!(find_assigned(&home, b"joe").unwrap().unwrap().0.uid, 1);
         fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         assert_eq!(find_assigned(&home, b"joe"), Err(Trouble::Assignments));
     }

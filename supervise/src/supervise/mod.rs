@@ -77,6 +77,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         readiness: Readiness::default(),
         others: Others::new()?,
         timer: None,
+        finish_limit: None,
         status_is_stale: false,
     };
     supervisor.run(&signals)
@@ -106,6 +107,8 @@ struct Supervisor<'a> {
     readiness: Readiness,
     others: Others,
     timer: Option<Instant>,
+    /// When `finish` has run for as long as it may.
+    finish_limit: Option<Instant>,
     status_is_stale: bool,
 }
 
@@ -137,7 +140,8 @@ impl Supervisor<'_> {
 
     /// Waits until there may be something to do.
     fn wait(&self, signals: &Signals) {
-        let timer = self.timer.map(|at| at.saturating_duration_since(Instant::now()));
+        let timer = self.timer.into_iter().chain(self.finish_limit).min();
+        let timer = timer.map(|at| at.saturating_duration_since(Instant::now()));
         let retry = self.status_is_stale.then_some(STATUS_RETRY);
         let limit = timer.into_iter().chain(retry).min();
         let descriptors: Vec<_> = std::iter::once(signals.as_fd())
@@ -160,6 +164,7 @@ impl Supervisor<'_> {
                 self.readiness = Readiness::default();
                 self.handle(Event::Died { ended, ran: self.started.elapsed() })?;
             } else if self.state.finish_pid() == Some(pid) {
+                self.finish_limit = None;
                 self.handle(Event::Finished(ended))?;
             }
         }
@@ -169,8 +174,11 @@ impl Supervisor<'_> {
             self.handle(Event::Command(Command::Down))?;
             self.handle(Event::Command(Command::Exit))?;
         }
-        if self.timer.is_some_and(|at| at <= Instant::now()) {
-            self.timer = None;
+        if is_over(&mut self.finish_limit) {
+            self.invocation.warn(b"finish takes too long, killing it");
+            self.handle(Event::FinishTooLong)?;
+        }
+        if is_over(&mut self.timer) {
             self.handle(Event::TimerExpired)?;
         }
         match self.directory.next_command() {
@@ -188,6 +196,7 @@ impl Supervisor<'_> {
                     Action::Start => events.push_back(self.start()),
                     Action::Finish(ended) => events.push_back(self.finish(ended)),
                     Action::Signal(signal) => self.signal(signal),
+                    Action::LimitFinish(time) => self.finish_limit = Instant::now().checked_add(time),
                     Action::SetTimer(time) => self.timer = Instant::now().checked_add(time),
                     Action::Exit => return ControlFlow::Break(()),
                 }
@@ -232,7 +241,8 @@ impl Supervisor<'_> {
     }
 
     fn finish(&self, ended: Ended) -> Event {
-        Event::FinishStarted(self.fork(|program| program.run_finish(ended)))
+        let own_group = self.settings.process_group;
+        Event::FinishStarted(self.fork(|program| program.run_finish(ended, own_group)))
     }
 
     /// Signals wait while there are two of us: the child must not take one in supervise's stead, nor lose one
@@ -246,13 +256,12 @@ impl Supervisor<'_> {
 
     /// A process that has ended and is not yet reaped takes signals too; there is nothing to report.
     fn signal(&self, signal: Signal) {
-        let _ = match (self.state.pid(), self.state.finish_pid()) {
+        let Some(pid) = self.state.pid().or(self.state.finish_pid()) else { return };
+        let _ = if self.settings.process_group {
             // Just after its start it may have no group yet.
-            (Some(pid), _) if self.settings.process_group => {
-                process::kill_group(pid, signal).or_else(|_| process::kill(pid, signal))
-            }
-            (Some(pid), _) | (None, Some(pid)) => process::kill(pid, signal),
-            (None, None) => Ok(()),
+            process::kill_group(pid, signal).or_else(|_| process::kill(pid, signal))
+        } else {
+            process::kill(pid, signal)
         };
     }
 
@@ -275,4 +284,9 @@ impl Supervisor<'_> {
             self.invocation.warn(trouble);
         }
     }
+}
+
+/// Whether a clock has run out, which it does once.
+fn is_over(clock: &mut Option<Instant>) -> bool {
+    clock.take_if(|at| *at <= Instant::now()).is_some()
 }

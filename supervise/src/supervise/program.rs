@@ -42,11 +42,7 @@ impl Program {
     /// Becomes the program, in a child that has all signals blocked. Returns the exit status if that fails.
     /// It inherits the descriptor that it is given, under that number; `own_group` makes it lead a session.
     pub fn run(&self, notification: Option<(&OwnedFd, i32)>, own_group: bool) -> u8 {
-        reset_signals();
-        if own_group {
-            // A child that was just forked leads no group, so this does not fail.
-            let _ = process::leave_session();
-        }
+        prepare(own_group);
         let failure = match self {
             Program::Named { words, directory } => run_named(words, directory, notification),
             Program::Run { directory } => {
@@ -62,8 +58,8 @@ impl Program {
 
     /// Becomes `finish` in the service directory, as [`run`](Program::run) becomes the program. Its arguments are
     /// the exit status of the program, or 256 if a signal ended it, and the number of that signal, or 0.
-    pub fn run_finish(&self, ended: Ended) -> u8 {
-        reset_signals();
+    pub fn run_finish(&self, ended: Ended, own_group: bool) -> u8 {
+        prepare(own_group);
         let (status, signal) = match ended {
             Ended::Exited(status) => (i32::from(status), 0),
             Ended::Killed { signal, .. } => (256, signal),
@@ -82,6 +78,14 @@ impl Program {
                 [b"unable to fork for ", directory.as_slice(), b", sleeping 60 seconds"].concat()
             }
         }
+    }
+}
+
+fn prepare(own_group: bool) {
+    reset_signals();
+    if own_group {
+        // A child that was just forked leads no group, so this does not fail.
+        let _ = process::leave_session();
     }
 }
 

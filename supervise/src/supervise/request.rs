@@ -5,7 +5,7 @@ use super::state::Want;
 use unix::failure::Failure;
 use unix::program::Invocation;
 
-const USAGE: &str = "supervise [ -rsudox ] dir program args ...";
+const USAGE: &str = "supervise [ -rsudox5 ] dir program args ...";
 
 /// A command line that was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,10 @@
 //! | supervise is alive if a reader has open | `svcontrol` | `supervise/ok`        |
 //! | normally down       | byte 20 of the status   | a file `down`                 |
 //!
+//! Beyond daemontools there is the FIFO `supervise/event`. supervise opens it for writing, and closes it, each time
+//! that the status has changed: those who have it open for reading see that a writer came and went. There may be
+//! thousands of them, whom supervise need not know, and for whom it never waits.
+//!
 //! A supervise of the older form keeps both sets of files, so that the tools of either generation work on its
 //! service; only the older ones, if it is told to, or if a subdirectory cannot be made.
 
@@ -96,6 +100,17 @@ impl Layout {
     }
 }
 
+/// In which everybody who waits for a change of the status sees a writer come and go.
+const EVENT: &str = "supervise/event";
+
+/// What to poll, to wait for a status of the service directory that comes after this call.
+///
+/// # Errors
+/// There was no supervise of ours, or the directory is somebody else's.
+pub fn open_event(directory: &[u8]) -> io::Result<File> {
+    fifo::open_reader(&Path::new(OsStr::from_bytes(directory)).join(EVENT))
+}
+
 fn has_reader(path: &Path) -> bool {
     fifo::open_writer(path).is_ok()
 }
@@ -129,6 +144,8 @@ pub struct ServiceDir {
 #[derive(Debug)]
 struct Held {
     layout: Layout,
+    /// The status that was written last.
+    status: Vec<u8>,
     commands: File,
     /// The lock; a writer of our own, without which the commands would end; the reader of `supervise/ok`.
     others: Vec<File>,
@@ -184,37 +201,49 @@ impl ServiceDir {
         self.held.iter().map(|held| held.commands.as_fd())
     }
 
-    /// Puts a new status in place of the old one, as a whole, in each layout. It is not waited for to reach the
-    /// disk: after a crash of the system it would be wrong anyway.
+    /// Puts a new status in place of the old one, as a whole, in each layout, and says that it has changed, if it
+    /// has. It is not waited for to reach the disk: after a crash of the system it would be wrong anyway.
     ///
     /// # Errors
     /// What to warn of, with the files that svstat is to believe first; the old status stays.
-    pub fn write_status(&self, encode: impl Fn(Layout) -> Vec<u8>) -> Result<(), Vec<u8>> {
-        let write = |held: &Held| self.write_one_status(held.layout, &encode(held.layout));
-        let written: Vec<Result<(), Vec<u8>>> = self.held.iter().map(write).collect();
-        written.into_iter().rev().collect()
-    }
-
-    fn write_one_status(&self, layout: Layout, bytes: &[u8]) -> Result<(), Vec<u8>> {
-        let new = layout.new_status();
-        let trouble = |what: &[u8], more: &[u8], error: &io::Error| {
-            because([what, &self.shown(layout, new), more].concat(), error)
-        };
-        // Made anew each time: what a stranger may have put there is neither written to nor waited for.
-        let _ = fs::remove_file(new);
-        let mut file =
-            file::create_new(new, 0o644).map_err(|error| trouble(b"unable to open ", b"", &error))?;
-        file.write_all(bytes).map_err(|error| trouble(b"unable to write ", b"", &error))?;
-        fs::rename(new, layout.status()).map_err(|error| trouble(b"unable to rename ", b" to status", &error))
-    }
-
-    /// How messages call a file of the directory.
-    fn shown(&self, layout: Layout, file: &Path) -> Vec<u8> {
-        let file = file.as_os_str().as_bytes();
-        match layout {
-            Layout::Flat => file.to_vec(),
-            Layout::Nested => [&self.name, b"/".as_slice(), file].concat(),
+    pub fn write_status(&mut self, encode: impl Fn(Layout) -> Vec<u8>) -> Result<(), Vec<u8>> {
+        let (mut result, mut has_changed) = (Ok(()), false);
+        for held in &mut self.held {
+            let status = encode(held.layout);
+            if status == held.status {
+                continue;
+            }
+            match write_one_status(&self.name, held.layout, &status) {
+                Ok(()) => (held.status, has_changed) = (status, true),
+                trouble => result = trouble,
+            }
         }
+        if has_changed && self.held.iter().any(|held| held.layout == Layout::Nested) {
+            // Mostly nobody waits, and there is nothing to open for writing.
+            drop(fifo::open_writer(Path::new(EVENT)));
+        }
+        result
+    }
+}
+
+fn write_one_status(name: &[u8], layout: Layout, bytes: &[u8]) -> Result<(), Vec<u8>> {
+    let new = layout.new_status();
+    let trouble = |what: &[u8], more: &[u8], error: &io::Error| {
+        because([what, &shown(name, layout, new), more].concat(), error)
+    };
+    // Made anew each time: what a stranger may have put there is neither written to nor waited for.
+    let _ = fs::remove_file(new);
+    let mut file = file::create_new(new, 0o644).map_err(|error| trouble(b"unable to open ", b"", &error))?;
+    file.write_all(bytes).map_err(|error| trouble(b"unable to write ", b"", &error))?;
+    fs::rename(new, layout.status()).map_err(|error| trouble(b"unable to rename ", b" to status", &error))
+}
+
+/// How messages call a file of the directory `name`.
+fn shown(name: &[u8], layout: Layout, file: &Path) -> Vec<u8> {
+    let file = file.as_os_str().as_bytes();
+    match layout {
+        Layout::Flat => file.to_vec(),
+        Layout::Nested => [name, b"/", file].concat(),
     }
 }
 
@@ -226,7 +255,7 @@ fn hold_flat() -> Result<Held, Failure> {
         .map_err(|error| fifo_fatal(&[b"unable to open svcontrol"], &error))?;
     let writer = fifo::open_writer(layout.control())
         .map_err(|error| fifo_fatal(&[b"unable to open svcontrol for writing"], &error))?;
-    Ok(Held { layout, commands, others: vec![lock, writer] })
+    Ok(Held { layout, status: Vec::new(), commands, others: vec![lock, writer] })
 }
 
 fn hold_nested(name: &[u8]) -> Result<Held, Failure> {
@@ -238,7 +267,9 @@ fn hold_nested(name: &[u8]) -> Result<Held, Failure> {
         .map_err(|error| fifo_fatal(&[b"unable to read ", name, b"/supervise/control"], &error))?;
     let writer = fifo::open_writer(layout.control())
         .map_err(|error| fifo_fatal(&[b"unable to write ", name, b"/supervise/control"], &error))?;
-    Ok(Held { layout, commands, others: vec![lock, writer] })
+    // Without it, those who wait look again and again.
+    let _ = fifo::make(Path::new(EVENT));
+    Ok(Held { layout, status: Vec::new(), commands, others: vec![lock, writer] })
 }
 
 /// If this fails, the lock file cannot be opened, and that is reported. Debian lets `supervise` be a link into

@@ -6,7 +6,7 @@
 //! | `final-100`      | do not start the service again after exit status 100                                     |
 //! | `notification-fd`| the number of a descriptor on which the program writes a line once it is ready           |
 //! | `finish`         | a program to run after each end of the service; it may exit 100 for the same              |
-//!
+//! | `timeout-finish` | milliseconds after which `finish` is killed, 0 for never; without it, 5000                |
 //! | `process-group`  | a session of its own for the program, and signals to everything in its process group     |
 //! | `wait-for`       | service directories, one a line, that have to be up, and ready if they tell, before it    |
 //!
@@ -22,6 +22,10 @@ use unix::{file, number};
 
 /// The longest wait of `back-off`, unless it says otherwise.
 const LONGEST_BACK_OFF: u64 = 60;
+
+/// How many milliseconds `finish` may take, unless `timeout-finish` says otherwise. File, unit and value are
+/// those of s6: a service must come back even if what cleans up after it hangs.
+const FINISH_LIMIT: u64 = 5000;
 
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,10 +49,13 @@ impl Settings {
 
 /// Reads the files of the working directory. `warn` is told what is wrong with one.
 pub fn read(mut warn: impl FnMut(Vec<u8>)) -> Settings {
+    let finish =
+        asks("finish", |found| found.is_file() && found.permissions().mode() & 0o111 != 0, &mut warn);
     let rules = Rules {
         back_off: one_number("back-off", LONGEST_BACK_OFF, &mut warn).map(Duration::from_secs),
         final_100: asks("final-100", |_| true, &mut warn),
-        finish: asks("finish", |found| found.is_file() && found.permissions().mode() & 0o111 != 0, &mut warn),
+        finish,
+        finish_limit: finish.then(|| finish_limit(&mut warn)).flatten(),
     };
     Settings {
         rules,
@@ -56,6 +63,11 @@ pub fn read(mut warn: impl FnMut(Vec<u8>)) -> Settings {
         process_group: asks("process-group", |_| true, &mut warn),
         wait_for: lines("wait-for", &mut warn),
     }
+}
+
+fn finish_limit(warn: &mut impl FnMut(Vec<u8>)) -> Option<Duration> {
+    let milliseconds = one_number("timeout-finish", FINISH_LIMIT, warn).unwrap_or(FINISH_LIMIT);
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
 }
 
 /// The standard descriptors have uses of their own.

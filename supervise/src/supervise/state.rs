@@ -23,6 +23,8 @@ pub struct Rules {
     pub final_100: bool,
     /// After each end of the program, `finish` is run before anything else happens.
     pub finish: bool,
+    /// How long `finish` may take before it is killed; nothing for as long as it wants.
+    pub finish_limit: Option<Duration>,
 }
 
 /// What the administrator wants of the service.
@@ -97,6 +99,8 @@ pub enum Event {
     FinishStarted(Option<Pid>),
     /// The process of `finish` ended.
     Finished(Ended),
+    /// The process of `finish` has run for as long as it may.
+    FinishTooLong,
     /// The timer that was asked for ran out.
     TimerExpired,
 }
@@ -108,6 +112,8 @@ pub enum Action {
     Start,
     /// Run `finish`, telling it how the program ended, and report [`Event::FinishStarted`].
     Finish(Ended),
+    /// Report [`Event::FinishTooLong`] after this time, unless `finish` has ended.
+    LimitFinish(Duration),
     /// Send its process a signal.
     Signal(Signal),
     /// Report [`Event::TimerExpired`] after this time. A timer that was set before is forgotten.
@@ -209,7 +215,10 @@ impl State {
                 if let Service::Finishing { pid, .. } = &mut self.service {
                     *pid = started;
                 }
-                Vec::new()
+                self.rules.finish_limit.map(Action::LimitFinish).into_iter().collect()
+            }
+            Event::FinishTooLong => {
+                self.finish_pid().map(|_| Action::Signal(Signal::SIGKILL)).into_iter().collect()
             }
             Event::Finished(ended) => {
                 if ended == Ended::Exited(FINAL_STATUS) {
@@ -665,6 +674,20 @@ mod tests {
     }
 
     #[test]
+    fn a_finish_that_takes_too_long_is_killed_and_the_service_started_again() {
+        let limit = Duration::from_secs(5);
+        let rules = Rules { finish: true, finish_limit: Some(limit), ..Rules::default() };
+        let mut state = with_rules(rules);
+        state.step(died());
+        let finish = Event::FinishStarted(Some(Pid::from_raw(80)));
+        assert_eq!(state.step(finish), [Action::LimitFinish(limit)]);
+        assert_eq!(state.step(Event::FinishTooLong), [Action::Signal(Signal::SIGKILL)]);
+        let killed = Ended::Killed { signal: Signal::SIGKILL as i32, dumped: false };
+        assert_eq!(state.step(Event::Finished(killed)), [Action::Start]);
+        assert_eq!(state.step(Event::FinishTooLong), []);
+    }
+
+    #[test]
     fn a_service_that_waits_for_others_asks_again_and_obeys_meanwhile() {
         let mut state = wanting(Want::Up);
         state.step(Event::Begin);
@@ -727,7 +750,9 @@ mod tests {
                             assert!(matches!(state.step(result).as_slice(), [Action::SetTimer(_)]));
                             timer_runs = true;
                         }
-                        Action::Finish(_) => unreachable!("no rule asks for it"),
+                        Action::Finish(_) | Action::LimitFinish(_) => {
+                            unreachable!("no rule asks for it")
+                        }
                         Action::Signal(_) => assert!(state.pid().is_some()),
                         Action::SetTimer(_) => unreachable!("only a start sets the timer"),
                         Action::Exit => {

@@ -66,6 +66,12 @@ fn last_end(wait_status: i32) -> (&'static str, String) {
     }
 }
 
+/// The value of a label for Prometheus, which knows these three escapes and refuses any other.
+fn label(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
+
 /// A metric: its name, its type, what it says, and its value for a service that has one.
 type Metric = (&'static str, &'static str, &'static str, fn(&Seen) -> Option<u64>);
 
@@ -115,7 +121,7 @@ fn metric<'a>(
     samples: impl Iterator<Item = (&'a [u8], Option<u64>)>,
 ) -> String {
     let samples: String = samples
-        .filter_map(|(service, value)| Some(format!("{name}{{service={}}} {}\n", quoted(service), value?)))
+        .filter_map(|(service, value)| Some(format!("{name}{{service={}}} {}\n", label(service), value?)))
         .collect();
     if samples.is_empty() {
         return samples;
@@ -151,6 +157,13 @@ mod tests {
         let trouble = Err(Trouble::Line("supervise not running".to_owned()));
         let expected = "{\"service\":\"a\\nb\",\"supervised\":false,\"trouble\":\"supervise not running\"}\n";
         assert_eq!(json(b"a\nb", &trouble, now), expected);
+    }
+
+    #[test]
+    fn odd_names_are_quoted_as_each_format_has_it() {
+        let odd = b"a\"b\\c\nd\te\x01\xff";
+        assert_eq!(quoted(odd), r#""a\"b\\c\nd\u0009e\u0001"#.to_owned() + "\u{fffd}\"");
+        assert_eq!(label(odd), r#""a\"b\\c\nd"#.to_owned() + "\te\u{1}\u{fffd}\"");
     }
 
     #[test]

@@ -10,8 +10,24 @@ use std::net::IpAddr;
 pub(super) enum Verdict {
     /// The SMTP server talks to it.
     Served,
-    /// It is turned away, for this reason.
-    TurnedAway(TurnedAway, Vec<u8>),
+    /// It is turned away.
+    TurnedAway {
+        how: TurnedAway,
+        /// Why.
+        text: Vec<u8>,
+        /// The list that names it. None if `$RBLSMTPD` said so, or a lookup failed.
+        list: Option<Vec<u8>>,
+    },
+}
+
+impl Verdict {
+    /// The list that names the client, if one of them does.
+    pub fn list(&self) -> Option<&[u8]> {
+        match self {
+            Verdict::TurnedAway { list, .. } => list.as_deref(),
+            Verdict::Served => None,
+        }
+    }
 }
 
 /// Asks about one name in a list.
@@ -30,8 +46,8 @@ pub(super) fn judge(told: Option<&[u8]>, steps: &[Step], lists: &mut impl Ask) -
     if let Some(told) = told {
         return match told.strip_prefix(b"-") {
             _ if told.is_empty() => Verdict::Served,
-            Some(text) => Verdict::TurnedAway(TurnedAway::ForGood, text.to_vec()),
-            None => Verdict::TurnedAway(TurnedAway::ForNow, told.to_vec()),
+            Some(text) => Verdict::TurnedAway { how: TurnedAway::ForGood, text: text.to_vec(), list: None },
+            None => Verdict::TurnedAway { how: TurnedAway::ForNow, text: told.to_vec(), list: None },
         };
     }
     let mut may_bounce = true;
@@ -46,12 +62,13 @@ pub(super) fn judge(told: Option<&[u8]>, steps: &[Step], lists: &mut impl Ask) -
             Step::Block { base, turned_away, if_it_fails } => match (lists.blocks(base), if_it_fails) {
                 (Ok(text), _) if text.is_empty() => {}
                 (Ok(text), _) => {
-                    let turned_away = if may_bounce { *turned_away } else { TurnedAway::ForNow };
-                    return Verdict::TurnedAway(turned_away, text);
+                    let how = if may_bounce { *turned_away } else { TurnedAway::ForNow };
+                    return Verdict::TurnedAway { how, text, list: Some(base.clone()) };
                 }
                 (Err(_), IfItFails::Lenient) => may_bounce = false,
                 (Err(_), IfItFails::Strict) => {
-                    return Verdict::TurnedAway(TurnedAway::ForNow, LOOKUP_FAILED.to_vec());
+                    let (how, text) = (TurnedAway::ForNow, LOOKUP_FAILED.to_vec());
+                    return Verdict::TurnedAway { how, text, list: None };
                 }
             },
         }
@@ -158,8 +175,13 @@ mod tests {
     use IfItFails::{Lenient, Strict};
     use TurnedAway::{ForGood, ForNow};
 
-    fn away(turned_away: TurnedAway, text: &str) -> Verdict {
-        Verdict::TurnedAway(turned_away, text.into())
+    fn away(how: TurnedAway, text: &str) -> Verdict {
+        Verdict::TurnedAway { how, text: text.into(), list: None }
+    }
+
+    /// As the list `yes` turns away.
+    fn listed(how: TurnedAway) -> Verdict {
+        Verdict::TurnedAway { how, text: "listed".into(), list: Some("yes".into()) }
     }
 
     #[test]
@@ -177,22 +199,19 @@ mod tests {
         assert_eq!(judged(&[]), Verdict::Served);
         assert_eq!(judged(&[block("no", ForNow, Strict), allow("no", Strict)]), Verdict::Served);
         assert_eq!(judged(&[allow("yes", Lenient), block("yes", ForNow, Lenient)]), Verdict::Served);
-        assert_eq!(
-            judged(&[block("yes", ForNow, Lenient), block("yes", ForGood, Lenient)]),
-            away(ForNow, "listed")
-        );
-        assert_eq!(judged(&[allow("no", Lenient), block("yes", ForGood, Lenient)]), away(ForGood, "listed"));
+        assert_eq!(judged(&[block("yes", ForNow, Lenient), block("yes", ForGood, Lenient)]), listed(ForNow));
+        assert_eq!(judged(&[allow("no", Lenient), block("yes", ForGood, Lenient)]), listed(ForGood));
     }
 
     #[test]
     fn after_a_failure_nothing_bounces() {
         let judged = |steps: &[Step]| judge(None, steps, &mut Known);
         assert_eq!(judged(&[allow("fail", Lenient), block("yes", ForGood, Lenient)]), Verdict::Served);
-        assert_eq!(judged(&[allow("fail", Strict), block("yes", ForGood, Lenient)]), away(ForNow, "listed"));
+        assert_eq!(judged(&[allow("fail", Strict), block("yes", ForGood, Lenient)]), listed(ForNow));
         assert_eq!(judged(&[block("fail", ForGood, Lenient)]), Verdict::Served);
         assert_eq!(
             judged(&[block("fail", ForGood, Lenient), block("yes", ForGood, Lenient)]),
-            away(ForNow, "listed")
+            listed(ForNow)
         );
         assert_eq!(judged(&[block("fail", ForGood, Strict)]), away(ForNow, "temporary RBL lookup error"));
     }

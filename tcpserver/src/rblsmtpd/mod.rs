@@ -1,6 +1,6 @@
 //! `rblsmtpd` turns away clients that DNS lists name, and becomes the SMTP server for the others.
 //!
-//! Called   `rblsmtpd [-bBcC] [-t seconds] [-r list] [-a list] smtpd [argument ...]`, under `tcpserver`.
+//! Called   `rblsmtpd [-bBcCl] [-t seconds] [-r list] [-a list] smtpd [argument ...]`, under `tcpserver`.
 //! Reads    TCPREMOTEIP, RBLSMTPD; fd 0: the client, if it is turned away.      Writes  fd 1, fd 2.
 //! Runs as  anybody.   Trusts  the lists that it is told to ask.
 //! Exits    0 the client was turned away · with the status of the SMTP server · 100 called wrongly · 111 the SMTP
@@ -8,6 +8,7 @@
 //! Manual   rblsmtpd(8).    Next in the flow: the SMTP server, or rblsmtpd::session.
 
 mod lists;
+mod log;
 mod options;
 mod session;
 
@@ -30,8 +31,9 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     let client = environment::get("TCPREMOTEIP").unwrap_or_default();
     let told = environment::get("RBLSMTPD");
     let verdict = lists::judge(told.as_deref(), &options.steps, &mut Lists::new(&client));
-    let Some(reply) = Reply::to(verdict) else { return Err(run(&options.program)) };
-    log(&client, &reply);
+    let Some(reply) = Reply::to(&verdict) else { return Err(run(&options.program)) };
+    let list = if options.logs_lists { verdict.list() } else { None };
+    descriptor::write_error_line(&[&log::line(&client, process::own_pid(), list, &reply)]);
     // A client that leaves is as good as one that was turned away.
     signal::ignore(Signal::SIGPIPE);
     let _ = turn_away(&reply, options.patience);
@@ -43,12 +45,6 @@ fn run(program: &[Vec<u8>]) -> Failure {
     let error = exec::exec(program, &Environment::inherited(), Search::Path);
     let name = program.first().map(Vec::as_slice).unwrap_or_default();
     Failure::temporary([&b"unable to run "[..], name].concat()).because(&error)
-}
-
-fn log(client: &[u8], reply: &Reply) {
-    let pid = process::own_pid().to_string();
-    let client = session::printable(client);
-    descriptor::write_error_line(&[b"rblsmtpd: ", &client, b" pid ", pid.as_bytes(), b": ", reply.line()]);
 }
 
 /// Holds a conversation in which nothing is accepted, for so long; for no time, says so at once.

@@ -35,6 +35,8 @@ pub(super) enum IfItFails {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Options {
     pub steps: Vec<Step>,
+    /// Whether the log has the list that names a client (-l).
+    pub logs_lists: bool,
     /// How long a client is talked to; zero: it is only told why.
     pub patience: Duration,
     /// The SMTP server and its arguments; never empty.
@@ -43,9 +45,9 @@ pub(super) struct Options {
 
 /// Reads the command line.
 pub(super) fn read(invocation: &Invocation) -> Result<Options, Failure> {
-    let mut letters = invocation.options("bBcCt:r:a:");
+    let mut letters = invocation.options("bBcClt:r:a:");
     let mut steps = Vec::new();
-    let mut patience = Duration::from_secs(60);
+    let (mut patience, mut logs_lists) = (Duration::from_secs(60), false);
     let (mut turned_away, mut if_it_fails) = (TurnedAway::ForNow, IfItFails::Lenient);
     while let Some(option) = letters.next_option().map_err(|error| error.with_usage(USAGE))? {
         match option.letter {
@@ -53,6 +55,7 @@ pub(super) fn read(invocation: &Invocation) -> Result<Options, Failure> {
             b'B' => turned_away = TurnedAway::ForNow,
             b'c' => if_it_fails = IfItFails::Strict,
             b'C' => if_it_fails = IfItFails::Lenient,
+            b'l' => logs_lists = true,
             b't' => patience = Duration::from_secs(option.number()),
             b'a' => steps.push(Step::Allow { base: option.argument, if_it_fails }),
             b'r' => steps.push(Step::Block { base: option.argument, turned_away, if_it_fails }),
@@ -63,10 +66,10 @@ pub(super) fn read(invocation: &Invocation) -> Result<Options, Failure> {
     if program.is_empty() {
         return Err(Failure::usage(USAGE));
     }
-    Ok(Options { steps, patience, program })
+    Ok(Options { steps, logs_lists, patience, program })
 }
 
-const USAGE: &str = "rblsmtpd [ -b ] [ -R ] [ -t timeout ] [ -r base ] [ -a base ] smtpd [ arg ... ]";
+const USAGE: &str = "rblsmtpd [ -bBcCl ] [ -t timeout ] [ -r base ] [ -a base ] smtpd [ arg ... ]";
 
 #[cfg(test)]
 mod tests {

@@ -9,13 +9,13 @@ pub(super) struct Reply(Vec<u8>);
 
 impl Reply {
     /// The line for a verdict; a client that is served gets none.
-    pub fn to(verdict: Verdict) -> Option<Reply> {
-        let Verdict::TurnedAway(turned_away, text) = verdict else { return None };
-        let code: &[u8] = match turned_away {
+    pub fn to(verdict: &Verdict) -> Option<Reply> {
+        let Verdict::TurnedAway { how, text, .. } = verdict else { return None };
+        let code: &[u8] = match how {
             TurnedAway::ForNow => b"451 ",
             TurnedAway::ForGood => b"553 ",
         };
-        let (text, _) = text.split_at_checked(TEXT_LIMIT).unwrap_or((&text, b""));
+        let (text, _) = text.split_at_checked(TEXT_LIMIT).unwrap_or((text, b""));
         Some(Reply([code, &printable(text)].concat()))
     }
 
@@ -94,14 +94,15 @@ mod tests {
     use super::*;
 
     fn reply(turned_away: TurnedAway, text: &[u8]) -> Reply {
-        Reply::to(Verdict::TurnedAway(turned_away, text.to_vec())).unwrap()
+        let text = text.to_vec();
+        Reply::to(&Verdict::TurnedAway { how: turned_away, text, list: None }).unwrap()
     }
 
     #[test]
     fn texts_cannot_break_the_line() {
         assert_eq!(reply(TurnedAway::ForNow, b"a\r\n\x7f\xc3~").line(), b"451 a????~");
         assert_eq!(reply(TurnedAway::ForGood, &[b'x'; 300]).line().len(), 204);
-        assert_eq!(Reply::to(Verdict::Served), None);
+        assert_eq!(Reply::to(&Verdict::Served), None);
     }
 
     #[test]

@@ -10,12 +10,12 @@ use crate::rules::block::Block;
 use crate::rules::syntax::{self, Line, Malformed};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use unix::cdb::Builder;
 use unix::failure::Failure;
+use unix::file::Step;
 use unix::program::{Exit, Invocation};
 use unix::{descriptor, file};
 
@@ -106,33 +106,18 @@ fn lengths(blocks: &HashSet<Block>) -> BTreeMap<&'static [u8], BTreeSet<u8>> {
 fn install(database: &[u8], temporary: &[u8], bytes: &[u8]) -> Result<(), Failure> {
     let path = Path::new(OsStr::from_bytes(database));
     let aside = Path::new(OsStr::from_bytes(temporary));
-    let installed = write_aside(aside, temporary, bytes).and_then(|()| {
-        fs::rename(aside, path).map_err(|error| {
-            let what = [&b"unable to move "[..], temporary, b" to ", database].concat();
-            Failure::temporary(what).because(&error)
-        })
-    });
-    if installed.is_err() {
-        let _ = fs::remove_file(aside);
-    }
-    installed?;
-    // Before this, a power cut may bring the old rules back; after it, not.
-    file::sync_directory(path.parent().unwrap_or(Path::new(".")))
-        .map_err(|error| about("unable to sync the directory of ", database).because(&error))
-}
-
-fn write_aside(path: &Path, name: &[u8], bytes: &[u8]) -> Result<(), Failure> {
-    // What an earlier run left is removed, not written into: the name may be a link to something else.
-    let removed = match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    };
-    let mut file = removed
-        .and_then(|()| file::create_new(path, 0o644))
-        .map_err(|error| about("unable to create ", name).because(&error))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(|error| about("unable to write to ", name).because(&error))
+    file::replace_by_steps(path, aside, bytes, 0o644).map_err(|(step, error)| {
+        let failure = match step {
+            Step::Create => about("unable to create ", temporary),
+            Step::Write => about("unable to write to ", temporary),
+            Step::Move => {
+                Failure::temporary([&b"unable to move "[..], temporary, b" to ", database].concat())
+            }
+            // Before this, a power cut may bring the old rules back; after it, not.
+            Step::Sync => about("unable to sync the directory of ", database),
+        };
+        failure.because(&error)
+    })
 }
 
 #[cfg(test)]

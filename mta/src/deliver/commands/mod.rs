@@ -13,4 +13,7 @@ pub mod except;
 mod filter;
 pub mod forward;
 pub mod preline;
-mod redirect;
+pub mod qbiff;
+pub mod qreceipt;
+pub mod qsmhook;
+pub mod redirect;

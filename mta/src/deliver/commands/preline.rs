@@ -6,32 +6,40 @@
 //! Exits    with the program's status · 100 called wrongly, or no such program · 111 try again.
 //! Manual   preline(1).
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use unix::descriptor;
-use unix::environment::Environment;
-use unix::exec::{self, Search};
+use unix::exec::Search;
 use unix::failure::{self, Failure};
-use unix::process::{self, Ended, Pid};
+use unix::feed::{self, Trouble};
+use unix::process::Ended;
 use unix::program::{Exit, Invocation};
-use unix::signal::{self, Signal};
 
-const USAGE: &str = "preline cmd [ arg ... ]";
+const USAGE: &str = "preline [ -frdFRD ] cmd [ arg ... ]";
 
 /// The program's entry.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     let (lines, command) = parse(invocation)?;
-    signal::ignore(Signal::SIGPIPE);
-    let (reader, writer) =
-        descriptor::pipe().map_err(|error| Failure::temporary("unable to create pipe").because(&error))?;
-    let child = start(invocation, command, reader)?;
-    match feed(File::from(writer), &lines) {
-        // A program that has seen enough of the message still has its say.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::temporary("unable to copy input").because(&error))
-        }
-        _ => wait(child),
+    run(invocation, &lines, command)
+}
+
+/// Runs a program with these lines and then the message on its standard input, and takes its status.
+pub(super) fn run(invocation: &Invocation, lines: &[u8], command: &[Vec<u8>]) -> Result<Exit, Failure> {
+    let program = feed::Program {
+        words: command,
+        environment: &invocation.environment(),
+        search: Search::PathOrShell,
+        not_run: &|error| {
+            let failure = not_run(command, &error);
+            failure.report(invocation.name);
+            failure.exit().0
+        },
+    };
+    match feed::feed(&program, lines, &mut descriptor::input()) {
+        Ok(Ended::Exited(code)) => Ok(Exit(code)),
+        Ok(Ended::Killed { .. }) => Err(Failure::temporary("child crashed")),
+        Err(Trouble::Pipe(error)) => Err(Failure::temporary("unable to create pipe").because(&error)),
+        Err(Trouble::Fork(error)) => Err(Failure::temporary("unable to fork").because(&error)),
+        Err(Trouble::Input(error)) => Err(Failure::temporary("unable to copy input").because(&error)),
+        Err(Trouble::Wait(error)) => Err(Failure::temporary("wait failed").because(&error)),
     }
 }
 
@@ -61,37 +69,9 @@ fn parse(invocation: &Invocation) -> Result<(Vec<u8>, &[Vec<u8>]), Failure> {
     Ok((wanted.concat(), command))
 }
 
-fn start(invocation: &Invocation, command: &[Vec<u8>], input: OwnedFd) -> Result<Pid, Failure> {
-    let child = process::fork(|| {
-        let failure = become_program(command, &input);
-        failure.report(invocation.name);
-        failure.exit().0
-    });
-    child.map_err(|error| Failure::temporary("unable to fork").because(&error))
-}
-
-fn become_program(command: &[Vec<u8>], input: &OwnedFd) -> Failure {
-    if let Err(error) = descriptor::place(input.as_fd(), 0) {
-        return Failure::temporary("unable to set up fds").because(&error);
-    }
-    signal::default(Signal::SIGPIPE);
-    let error = exec::exec(command, &Environment::inherited(), Search::PathOrShell);
+fn not_run(command: &[Vec<u8>], error: &std::io::Error) -> Failure {
     let text = [&b"unable to run "[..], command.first().map_or(&b""[..], Vec::as_slice)].concat();
     let failure =
-        if failure::is_temporary(&error) { Failure::temporary(text) } else { Failure::permanent(text) };
-    failure.because(&error)
-}
-
-fn feed(mut program: File, lines: &[u8]) -> io::Result<()> {
-    program.write_all(lines)?;
-    io::copy(&mut descriptor::input(), &mut program)?;
-    Ok(())
-}
-
-fn wait(child: Pid) -> Result<Exit, Failure> {
-    match process::wait_for(child) {
-        Ok(Ended::Exited(code)) => Ok(Exit(code)),
-        Ok(Ended::Killed { .. }) => Err(Failure::temporary("child crashed")),
-        Err(error) => Err(Failure::temporary("wait failed").because(&error)),
-    }
+        if failure::is_temporary(error) { Failure::temporary(text) } else { Failure::permanent(text) };
+    failure.because(error)
 }

@@ -21,22 +21,34 @@ pub fn send(
     sender: &[u8],
     recipients: &[Vec<u8>],
 ) -> Result<(), Failure> {
-    // No message is not an empty one.
-    inherited::check(0).map_err(|error| unreadable(&error))?;
-    let pid: Pid =
-        forward::queue(&mut descriptor::input(), delivered_to, sender, recipients).map_err(|trouble| {
-            match trouble {
-                Trouble::Installation(failure) => failure,
-                Trouble::Fork(error) => Failure::temporary("unable to fork").because(&error),
-                Trouble::Read(error) => unreadable(&error),
-                Trouble::Refused(refusal) => match refusal.class {
-                    Class::Permanent => Failure::permanent(refusal.text),
-                    Class::Temporary => Failure::temporary(refusal.text),
-                },
-            }
-        })?;
+    let pid = queue(delivered_to, sender, recipients, b"")?;
     descriptor::write_error_line(&[invocation.name.as_bytes(), format!(": qp {pid}").as_bytes()]);
     Ok(())
+}
+
+/// Queues the message; the number of qmail-queue. `refused` goes before the words of a refusal.
+pub fn queue(
+    delivered_to: &[u8],
+    sender: &[u8],
+    recipients: &[Vec<u8>],
+    refused: &[u8],
+) -> Result<Pid, Failure> {
+    // No message is not an empty one.
+    inherited::check(0).map_err(|error| unreadable(&error))?;
+    forward::queue(&mut descriptor::input(), delivered_to, sender, recipients).map_err(
+        |trouble| match trouble {
+            Trouble::Installation(failure) => failure,
+            Trouble::Fork(error) => Failure::temporary("unable to fork").because(&error),
+            Trouble::Read(error) => unreadable(&error),
+            Trouble::Refused(refusal) => {
+                let text = [refused, &refusal.text].concat();
+                match refusal.class {
+                    Class::Permanent => Failure::permanent(text),
+                    Class::Temporary => Failure::temporary(text),
+                }
+            }
+        },
+    )
 }
 
 fn unreadable(error: &io::Error) -> Failure {

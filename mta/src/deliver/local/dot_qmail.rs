@@ -30,12 +30,58 @@ pub struct DotQmail {
 /// # Errors
 /// A file that is there but cannot be opened, or that everybody may write: no other file is taken instead.
 pub fn find(directory: &Path, dash: &[u8], ext: &[u8]) -> Result<Option<DotQmail>, Refusal> {
+    find_telling(directory, dash, ext, &mut |_, _| ())
+}
+
+/// The same, telling for the name of each file that is tried whether it controls the address.
+pub fn find_telling(
+    directory: &Path,
+    dash: &[u8],
+    ext: &[u8],
+    tell: &mut dyn FnMut(&[u8], bool),
+) -> Result<Option<DotQmail>, Refusal> {
     for candidate in candidates(dash, ext) {
-        if let Some(found) = open(directory, candidate)? {
-            return Ok(Some(found));
+        let name = candidate.name.clone();
+        let found = open(directory, candidate)?;
+        tell(&name, found.is_some());
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)
+}
+
+/// What somebody who may not read a user's files can see of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glimpse {
+    /// A file controls the address, whatever it says.
+    Controlled,
+    /// No file does.
+    Absent,
+    /// That cannot be seen.
+    Hidden,
+}
+
+/// Looks for the file that controls an address without opening anything and without following a link that
+/// stands in its place: the owner of the directory can put anything there.
+///
+/// # Errors
+/// The system does not answer for now.
+pub fn glimpse(directory: &Path, dash: &[u8], ext: &[u8]) -> Result<Glimpse, Refusal> {
+    for Candidate { name, .. } in candidates(dash, ext) {
+        match std::fs::symlink_metadata(directory.join(OsStr::from_bytes(&name))) {
+            Ok(found) if found.is_file() => return Ok(Glimpse::Controlled),
+            // What is no file is passed over, if its owner can open it to find that out.
+            Ok(found) if !found.is_symlink() && found.mode() & 0o400 != 0 => {}
+            Ok(_) => return Ok(Glimpse::Hidden),
+            Err(error) if failure::is_temporary(&error) => {
+                return Err(Refusal::DotQmailUnreadable { name, error });
+            }
+            Err(error) if is_there(&error) => return Ok(Glimpse::Hidden),
+            Err(_) => {}
+        }
+    }
+    Ok(Glimpse::Absent)
 }
 
 impl DotQmail {

@@ -1,7 +1,8 @@
 //! The lines that a delivery puts before the message: where it came from and to whom it was delivered.
 
 use super::delivery::Delivery;
-use crate::message::{date, quote};
+use crate::deliver::mailbox::mbox;
+use crate::message::quote;
 
 /// The three lines, each with its line end. Without a line end inside: an address cannot add a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl HeaderLines {
         HeaderLines {
             delivered_to: line(&[b"Delivered-To: ", &delivery.recipient()]),
             return_path: line(&[b"Return-Path: <", &quote::address(sender), b">"]),
-            from: line(&[b"From ", &as_one_word(sender), b" ", date::mbox(now).as_bytes()]),
+            from: mbox::from_line(sender, now),
         }
     }
 
@@ -39,14 +40,6 @@ impl HeaderLines {
 fn line(parts: &[&[u8]]) -> Vec<u8> {
     let text = parts.concat();
     text.iter().map(|byte| if *byte == b'\n' { b'_' } else { *byte }).chain([b'\n']).collect()
-}
-
-/// Readers of an mbox find the date behind the second word.
-fn as_one_word(sender: &[u8]) -> Vec<u8> {
-    if sender.is_empty() {
-        return b"MAILER-DAEMON".to_vec();
-    }
-    sender.iter().map(|byte| if matches!(byte, b' ' | b'\t' | b'\n') { b'-' } else { *byte }).collect()
 }
 
 #[cfg(test)]

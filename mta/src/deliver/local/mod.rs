@@ -21,7 +21,7 @@ mod loops;
 mod message;
 pub mod new_sender;
 pub mod plan;
-mod program;
+pub mod program;
 pub mod refusal;
 
 use agent::Agent;

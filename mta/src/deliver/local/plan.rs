@@ -4,7 +4,7 @@
 //! installation, says what to do. Programs that only want to know whether an address exists ask here too:
 //! [`Refusal::NoMailbox`] is "no", every other refusal is "that cannot be said now".
 
-use super::dot_qmail::{self, DotQmail};
+use super::dot_qmail::{self, DotQmail, Glimpse};
 use super::instruction::Instructions;
 use super::refusal::Refusal;
 use std::os::unix::fs::MetadataExt;
@@ -37,9 +37,15 @@ pub struct Plan {
     forward_only: bool,
     /// What a `…-default` file stood in for: the value of DEFAULT.
     pub default: Option<Vec<u8>>,
+    /// Whether the instructions are the installation's, because the user has none.
+    pub is_default_delivery: bool,
 }
 
 impl Plan {
+    fn default_delivery(text: &[u8], default: Option<Vec<u8>>) -> Plan {
+        Plan { text: text.to_vec(), forward_only: false, default, is_default_delivery: true }
+    }
+
     /// The instructions, in order.
     pub fn instructions(&self) -> Instructions<'_> {
         Instructions::new(&self.text, self.forward_only)
@@ -50,11 +56,32 @@ impl Plan {
 ///
 /// A user's own address (no dash) needs no file. An extension without a file does not exist.
 pub fn make(directory: &Path, dash: &[u8], ext: &[u8], default_delivery: &[u8]) -> Result<Plan, Refusal> {
-    match dot_qmail::find(directory, dash, ext)? {
+    make_telling(directory, dash, ext, default_delivery, &mut |_, _| ())
+}
+
+/// The same, telling for the name of each file that is tried whether it controls the address.
+pub fn make_telling(
+    directory: &Path,
+    dash: &[u8],
+    ext: &[u8],
+    default_delivery: &[u8],
+    tell: &mut dyn FnMut(&[u8], bool),
+) -> Result<Plan, Refusal> {
+    match dot_qmail::find_telling(directory, dash, ext, tell)? {
         None if !dash.is_empty() => Err(Refusal::NoMailbox),
-        None => Ok(Plan { text: default_delivery.to_vec(), forward_only: false, default: None }),
+        None => Ok(Plan::default_delivery(default_delivery, None)),
         Some(found) => follow(found, default_delivery),
     }
+}
+
+/// Whether delivery would find instructions for an address, as its controller sees it: nothing is read.
+pub fn exists(directory: &Path, dash: &[u8], ext: &[u8]) -> Result<bool, Refusal> {
+    Ok(dash.is_empty() || dot_qmail::find(directory, dash, ext)?.is_some())
+}
+
+/// The same, for somebody else, who may not open the files: [`Glimpse::Hidden`] is no answer.
+pub fn glimpse(directory: &Path, dash: &[u8], ext: &[u8]) -> Result<Glimpse, Refusal> {
+    if dash.is_empty() { Ok(Glimpse::Controlled) } else { dot_qmail::glimpse(directory, dash, ext) }
 }
 
 /// An empty file has no say in anything, not even with its mode.
@@ -62,9 +89,9 @@ fn follow(found: DotQmail, default_delivery: &[u8]) -> Result<Plan, Refusal> {
     let forward_only = found.is_executable();
     let (text, default) = found.read()?;
     Ok(if text.is_empty() {
-        Plan { text: default_delivery.to_vec(), forward_only: false, default }
+        Plan::default_delivery(default_delivery, default)
     } else {
-        Plan { text, forward_only, default }
+        Plan { text, forward_only, default, is_default_delivery: false }
     })
 }
 

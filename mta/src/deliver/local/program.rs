@@ -29,12 +29,18 @@ fn become_shell(command: &[u8], environment: &Environment) -> Exit {
     failure.exit()
 }
 
-/// What an exit status asks for. Beside qmail's own, those of sysexits(3) that cannot pass are permanent.
+/// Whether a program's exit status says that trying again cannot help: qmail's own, and those of sysexits(3)
+/// that cannot pass.
+pub fn is_permanent(code: u8) -> bool {
+    matches!(code, 100 | 64 | 65 | 70 | 76 | 77 | 78 | 112)
+}
+
+/// What an exit status asks for.
 fn verdict(code: u8) -> Result<Next, Refusal> {
     match code {
         0 => Ok(Next::GoOn),
         99 => Ok(Next::Stop),
-        100 | 64 | 65 | 70 | 76 | 77 | 78 | 112 => Err(Refusal::ProgramRefused),
+        code if is_permanent(code) => Err(Refusal::ProgramRefused),
         _ => Err(Refusal::ProgramDeferred),
     }
 }

@@ -101,7 +101,8 @@ impl Refusal {
         }
     }
 
-    fn text(&self) -> Vec<u8> {
+    /// What the report says, without its line end.
+    pub fn text(&self) -> Vec<u8> {
         match self {
             Refusal::Root => b"Sorry, I do not deliver mail as root. (#4.7.0)".to_vec(),
             Refusal::NoHome { home, error } => with_error(&[b"Unable to switch to ", home], error, "4.3.0"),

@@ -3,14 +3,18 @@
 //! A line of a message that could be taken for such a line, or for one that was already changed, gets a `>`.
 //! A blank line follows each message. Programs that write the file lock it with flock(2).
 
-use std::fs::File;
+use crate::message::date;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 use unix::{file, lock};
 
 /// How long to wait for the lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(30);
+/// How often the file may be replaced by another while we wait for its lock.
+const REPLACEMENTS: u32 = 100;
 const BUFFER: usize = 64 * 1024;
 
 /// Why a message was not delivered to an mbox. All of it may pass.
@@ -30,14 +34,11 @@ pub enum Trouble {
 ///
 /// Something that is not a regular file, such as `/dev/null`, is written to and nothing else.
 pub fn deliver(path: &Path, header: &[u8], message: &mut impl Read) -> Result<(), Trouble> {
-    let mut mbox = file::open_append(path).map_err(Trouble::Open)?;
+    let lock = |mbox: &File| lock::exclusive_within(mbox, LOCK_LIMIT);
+    let mut mbox = open_locked(path, file::open_append, lock)?;
     if !mbox.metadata().map_err(Trouble::Open)?.is_file() {
         return write(&mut mbox, header, message);
     }
-    lock::exclusive_within(&mbox, LOCK_LIMIT).map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => Trouble::Locked,
-        _ => Trouble::Write(error),
-    })?;
     let end = mbox.seek(SeekFrom::End(0)).map_err(Trouble::Write)?;
     let result = append(&mut mbox, path, end, header, message);
     if result.is_err() {
@@ -45,6 +46,44 @@ pub fn deliver(path: &Path, header: &[u8], message: &mut impl Read) -> Result<()
         let _ = mbox.set_len(end);
     }
     result
+}
+
+/// Opens an mbox and locks it. Something that is not a regular file is opened and not locked.
+///
+/// While one program waits for the lock, another may put a new file in place of the one that is locked, as
+/// maildir2mbox does. What was written to the old one then would be lost, so the new one is opened.
+pub fn open_locked(
+    path: &Path,
+    open: impl Fn(&Path) -> io::Result<File>,
+    lock: impl Fn(&File) -> io::Result<()>,
+) -> Result<File, Trouble> {
+    for _ in 0..REPLACEMENTS {
+        let mbox = open(path).map_err(Trouble::Open)?;
+        let opened = mbox.metadata().map_err(Trouble::Open)?;
+        if !opened.is_file() {
+            return Ok(mbox);
+        }
+        lock(&mbox).map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => Trouble::Locked,
+            _ => Trouble::Write(error),
+        })?;
+        match fs::metadata(path) {
+            Ok(named) if (named.dev(), named.ino()) == (opened.dev(), opened.ino()) => return Ok(mbox),
+            Ok(_) => {}
+            Err(error) if unix::failure::is_absent(&error) => {}
+            Err(error) => return Err(Trouble::Open(error)),
+        }
+    }
+    Err(Trouble::Locked)
+}
+
+/// The line before a message: from whom and when it came, in Unix seconds. Readers find the date behind the second
+/// word, so the sender is made one.
+pub fn from_line(sender: &[u8], seconds: u64) -> Vec<u8> {
+    let sender = if sender.is_empty() { b"MAILER-DAEMON" } else { sender };
+    let as_one_word =
+        sender.iter().map(|byte| if matches!(byte, b' ' | b'\t' | b'\n') { b'-' } else { *byte }).collect();
+    [b"From ".to_vec(), as_one_word, format!(" {}\n", date::mbox(seconds)).into_bytes()].concat()
 }
 
 fn append(
@@ -62,12 +101,13 @@ fn append(
 }
 
 /// A path that is a symlink names a file in another directory; that one holds the name.
-fn sync_name(mbox: &File, path: &Path) -> io::Result<()> {
+pub(super) fn sync_name(mbox: &File, path: &Path) -> io::Result<()> {
     let path = std::fs::canonicalize(path)?;
     file::sync_name(mbox, path.parent().unwrap_or(Path::new("/")))
 }
 
-fn write(mbox: &mut File, header: &[u8], message: &mut impl Read) -> Result<(), Trouble> {
+/// Adds a message, whose file is open at its end, and the blank line after it.
+pub(super) fn write(mbox: &mut File, header: &[u8], message: &mut impl Read) -> Result<(), Trouble> {
     let mut quoter = Quoter::default();
     let mut input = vec![0; BUFFER];
     let mut output = header.to_vec();
@@ -229,6 +269,27 @@ mod tests {
         assert!(matches!(deliver(&path, b"From b\n", &mut Broken(3)), Err(Trouble::Read(_))));
         assert_eq!(std::fs::read(&path).unwrap(), before);
         assert_eq!(before, b"From a\none\n\n");
+    }
+
+    #[test]
+    fn a_message_goes_into_the_file_that_took_the_place_of_the_locked_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mbox");
+        deliver(&path, b"From a\n", &mut &b"one\n"[..]).unwrap();
+        let holder = file::open_append(&path).unwrap();
+        lock::exclusive(&holder).unwrap();
+        let delivery = std::thread::spawn({
+            let path = path.clone();
+            move || deliver(&path, b"From b\n", &mut &b"two\n"[..])
+        });
+        // Long enough that it waits for the lock, or not: it must come out right either way.
+        std::thread::sleep(Duration::from_millis(100));
+        let other = directory.path().join("other");
+        fs::copy(&path, &other).unwrap();
+        fs::rename(&other, &path).unwrap();
+        drop(holder);
+        delivery.join().unwrap().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"From a\none\n\nFrom b\ntwo\n\n");
     }
 
     #[test]

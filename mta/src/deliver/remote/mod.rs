@@ -15,6 +15,8 @@ pub mod own_addresses;
 pub mod report;
 pub mod route;
 pub mod smtp_client;
+pub mod tcpok;
+pub mod tcpto;
 pub mod timeout_table;
 
 use crate::control::{Control, NameMap, Unreadable};

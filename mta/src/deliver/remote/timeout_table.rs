@@ -13,10 +13,11 @@
 //! several records would look like other hosts to a program that knows only this format; so those stay out.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use unix::lock;
+use unix::{file, lock};
 
 /// The file with the table.
 #[derive(Clone, Debug)]
@@ -68,13 +69,52 @@ impl TimeoutTable {
     }
 }
 
+/// What went wrong with the table, for the programs that show and clear it.
+#[derive(Debug)]
+pub struct TableTrouble {
+    /// What could not be done: `open`, `lock`, `read`, `write`, `clear`.
+    pub what: &'static str,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl TimeoutTable {
+    /// The records of hosts that timed out, in the order of the file. One that is shorter than it should be has
+    /// no more.
+    ///
+    /// # Errors
+    /// It could not be opened, locked or read.
+    pub fn records(&self) -> Result<Vec<Record>, TableTrouble> {
+        let file = file::open_read(&self.path).map_err(trouble("open"))?;
+        lock::exclusive(&file).map_err(trouble("lock"))?;
+        let records = read(&file).map_err(trouble("read"))?;
+        Ok(records.into_iter().filter(|record| record.count > 0).collect())
+    }
+
+    /// Forgets all hosts.
+    ///
+    /// # Errors
+    /// It could not be opened, locked or written.
+    pub fn clear(&self) -> Result<(), TableTrouble> {
+        let file = file::open_write(&self.path).map_err(trouble("write"))?;
+        lock::exclusive(&file).map_err(trouble("lock"))?;
+        file.write_all_at(&[0; RECORDS * RECORD_LENGTH], 0).map_err(trouble("clear"))
+    }
+}
+
+fn trouble(what: &'static str) -> impl Fn(io::Error) -> TableTrouble {
+    move |error| TableTrouble { what, error }
+}
+
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Record {
-    address: Ipv4Addr,
-    count: u8,
-    /// Seconds since 1970.
-    time: u32,
+pub struct Record {
+    /// Who timed out.
+    pub address: Ipv4Addr,
+    /// How often in a row.
+    pub count: u8,
+    /// When the last time, in seconds since 1970.
+    pub time: u32,
 }
 
 impl Record {
@@ -134,12 +174,22 @@ fn least_worth_keeping(records: &[Record]) -> Option<usize> {
 fn open(path: &Path) -> Option<(File, Vec<Record>)> {
     let file = OpenOptions::new().read(true).write(true).open(path).ok()?;
     lock::exclusive(&file).ok()?;
+    let records = read(&file).ok()?;
+    Some((file, records))
+}
+
+/// All records that are there as a whole, free ones too.
+fn read(file: &File) -> io::Result<Vec<Record>> {
     let mut bytes = [0; RECORD_LENGTH];
     let mut records = Vec::with_capacity(RECORDS);
-    while records.len() < RECORDS && file.read_exact_at(&mut bytes, offset(records.len())).is_ok() {
-        records.push(Record::decode(bytes));
+    while records.len() < RECORDS {
+        match file.read_exact_at(&mut bytes, offset(records.len())) {
+            Ok(()) => records.push(Record::decode(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(error) => return Err(error),
+        }
     }
-    Some((file, records))
+    Ok(records)
 }
 
 fn write(locked: &File, place: usize, record: Record) {

@@ -9,9 +9,10 @@
 pub mod request;
 pub mod selection;
 
-use super::layout::{Kind, MessageNumber, QUEUECTL_SOCKET};
+use super::layout::{self, Kind, MessageNumber, QUEUECTL_SOCKET};
 use super::listing;
 use super::qread;
+use crate::control::Control;
 use crate::setup::home::Home;
 use request::{Action, Answer, Request};
 use selection::{Pattern, Selection, parse_age};
@@ -43,6 +44,7 @@ enum Verb {
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     let (verb, selection) = parse(invocation)?;
     let home = Home::of_this_program()?;
+    layout::use_split_of(&Control::new(home.control()))?;
     std::env::set_current_dir(home.queue()).map_err(|error| refused("unable to enter the queue", &error))?;
     let mut out = BufWriter::new(descriptor::output());
     let exit = match verb {

@@ -12,9 +12,11 @@
 
 mod failure;
 mod fields;
+pub mod mailsubj;
 mod missing_fields;
 mod options;
 mod output;
+pub mod predate;
 mod recipients;
 mod rewrite;
 mod sender;

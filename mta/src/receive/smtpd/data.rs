@@ -6,8 +6,7 @@
 //! perhaps another message, than we do. A carriage return alone is refused for the same reason unless the
 //! administrator allows it.
 
-/// Header lines of passing through a mail server, from which on a message counts as looping.
-pub const TOO_MANY_HOPS: u32 = 100;
+use crate::receive::hops::HopCounter;
 
 /// What is done with a carriage return that no line feed follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,58 +156,12 @@ impl Decoder {
 
     /// What is wrong with the message that was decoded.
     pub fn verdict(&self) -> Verdict {
-        if self.hops.count >= TOO_MANY_HOPS {
+        if self.hops.is_looping() {
             Verdict::TooManyHops
         } else if self.size_limit != 0 && self.size > self.size_limit {
             Verdict::TooLarge
         } else {
             Verdict::Acceptable
-        }
-    }
-}
-
-/// Counts lines of the header that begin with `received` or `delivered`, in either case of letters.
-#[derive(Debug)]
-struct HopCounter {
-    count: u32,
-    in_header: bool,
-    /// The beginning of the line, lower case: as much of it as the longer word has.
-    line: Vec<u8>,
-    line_is_counted: bool,
-}
-
-const RECEIVED: &[u8] = b"received";
-const DELIVERED: &[u8] = b"delivered";
-
-impl Default for HopCounter {
-    fn default() -> HopCounter {
-        let line = Vec::with_capacity(DELIVERED.len());
-        HopCounter { count: 0, in_header: true, line, line_is_counted: false }
-    }
-}
-
-impl HopCounter {
-    /// Takes bytes of the decoded message.
-    fn feed(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if !self.in_header {
-                return;
-            }
-            if *byte == b'\n' {
-                self.in_header = !self.line.is_empty();
-                self.line.clear();
-                self.line_is_counted = false;
-            } else if self.line.len() < DELIVERED.len() {
-                self.line.push(byte.to_ascii_lowercase());
-                self.look();
-            }
-        }
-    }
-
-    fn look(&mut self) {
-        if !self.line_is_counted && (self.line == RECEIVED || self.line == DELIVERED) {
-            self.line_is_counted = true;
-            self.count = self.count.saturating_add(1);
         }
     }
 }

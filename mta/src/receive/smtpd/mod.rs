@@ -1,7 +1,8 @@
 //! `qmail-smtpd` takes messages from one SMTP client and hands them to `qmail-queue`.
 //!
 //! Reads    fd 0: commands and messages.   control/{me, smtpgreeting, localiphost, timeoutsmtpd, rcpthosts,
-//!          morercpthosts.cdb, badmailfrom, databytes, maxrecipients, smtpdbarecr}.
+//!          morercpthosts.cdb, badmailfrom, databytes, maxrecipients, smtpdbarecr, rcptcheck}; with rcptcheck what
+//!          decide::recipients reads, in processes of their own.
 //!          TCPREMOTEHOST, TCPREMOTEIP, TCPREMOTEINFO, TCPLOCALHOST, TCPLOCALIP, RELAYCLIENT, DATABYTES.
 //! Writes   fd 1: replies.   fd 2: why it could not serve.
 //! Runs     qmail-queue, or what QMAILQUEUE names, once for each message.
@@ -9,12 +10,10 @@
 //! Exits    0 after QUIT · 1 otherwise.
 //! Manual   qmail-smtpd(8).    Next in the flow: queue::enqueue.
 //!
-//! Here is the loop, and with [`connection`] the only input and output. What a client may do is in
+//! Here is the loop, and with [`connection`](crate::server::connection) the only input and output. What a client may do is in
 //! [`session`], what a message is on the wire in [`data`], what the administrator allows in [`policy`].
 
-pub mod connection;
 pub mod data;
-pub mod line;
 pub mod path;
 pub mod policy;
 pub mod reply;
@@ -22,12 +21,13 @@ pub mod session;
 pub mod verbs;
 
 use crate::control::{Control, Unreadable};
+use crate::decide::recipients::LocalRecipients;
 use crate::message::received::{Connection as Ends, Protocol};
 use crate::queue::client::Submission;
+use crate::server::connection::{Connection, Lost, Timeouts};
+use crate::server::line::LineReader;
 use crate::setup::home::Home;
-use connection::{Connection, Lost, Timeouts};
 use data::{Decoder, Progress, Verdict};
-use line::LineReader;
 use policy::Policy;
 use reply::Reply;
 use session::{Envelope, Session, Step};
@@ -125,6 +125,10 @@ impl Server {
                 reply: Reply::NoOwnAddresses,
                 failure: Failure::temporary("unable to find my IP addresses").because(&error),
             })?;
+        }
+        if control.switch("rcptcheck").map_err(unreadable)? {
+            let local = LocalRecipients::read(&home, &control).map_err(unreadable)?;
+            policy.recipient_check = Some(Box::new(move |recipient| local.ask(recipient.address())));
         }
         Ok(Server {
             home,

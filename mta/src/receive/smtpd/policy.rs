@@ -4,6 +4,7 @@ use super::data::BareCarriageReturn;
 use super::path::{ForwardPath, ReversePath};
 use crate::control::rcpthosts::RcptHosts;
 use crate::control::{Control, NameSet, Unreadable};
+use crate::decide::recipients::Answer;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use unix::{environment, number};
@@ -27,7 +28,12 @@ pub struct Policy {
     pub max_recipients: u64,
     /// What is done with a carriage return in the middle of a line.
     pub bare_cr: BareCarriageReturn,
+    /// Says whether a recipient exists; without it all count as existing.
+    pub recipient_check: Option<RecipientCheck>,
 }
+
+/// A way to find out whether a recipient exists.
+pub type RecipientCheck = Box<dyn Fn(&ForwardPath) -> Answer>;
 
 impl Policy {
     /// Reads `localiphost`, `rcpthosts`, `morercpthosts.cdb`, `badmailfrom`, `databytes`, `maxrecipients`,
@@ -36,16 +42,16 @@ impl Policy {
         let own_literals = OwnLiterals { host: control.line_or_me("localiphost")?, addresses: Vec::new() };
         let recipient_hosts = RcptHosts::read(control)?;
         let bad_senders = BadSenders(control.set("badmailfrom")?.unwrap_or_default());
-        let databytes = control.integer("databytes", 0)?;
         let bare_cr_allowed = control.integer("smtpdbarecr", 0)? != 0;
         Ok(Policy {
             recipient_hosts,
             relay_client: environment::get("RELAYCLIENT"),
             bad_senders,
             own_literals,
-            databytes: environment::get("DATABYTES").map_or(databytes, |text| number::scan(&text).0),
-            max_recipients: control.integer("maxrecipients", MAX_RECIPIENTS)?,
+            databytes: databytes(control)?,
+            max_recipients: max_recipients(control)?,
             bare_cr: if bare_cr_allowed { BareCarriageReturn::Data } else { BareCarriageReturn::Refused },
+            recipient_check: None,
         })
     }
 
@@ -54,7 +60,7 @@ impl Policy {
         self.databytes == 0 || size <= self.databytes
     }
 
-    /// The recipient as it is queued, or nothing if this client may not send to it.
+    /// The recipient as it is queued, or nothing if this client may not send to its host.
     ///
     /// # Errors
     /// Whether it may cannot be found out.
@@ -64,6 +70,22 @@ impl Policy {
         }
         Ok(self.recipient_hosts.allows(recipient.address())?.then_some(recipient))
     }
+
+    /// Whether an admitted recipient exists.
+    pub fn check(&self, recipient: &ForwardPath) -> Answer {
+        self.recipient_check.as_ref().map_or(Answer::Accepted, |check| check(recipient))
+    }
+}
+
+/// The size that `databytes` or the variable DATABYTES allows; 0 is no limit.
+pub fn databytes(control: &Control) -> Result<u64, Unreadable> {
+    let limit = control.integer("databytes", 0)?;
+    Ok(environment::get("DATABYTES").map_or(limit, |text| number::scan(&text).0))
+}
+
+/// The number of recipients that `maxrecipients` allows; 0 is no limit.
+pub fn max_recipients(control: &Control) -> Result<u64, Unreadable> {
+    control.integer("maxrecipients", MAX_RECIPIENTS)
 }
 
 /// `badmailfrom`: addresses, and hosts written `@host`.

@@ -11,12 +11,13 @@ use super::path::{Argument, ForwardPath, Malformed, ReversePath};
 use super::policy::Policy;
 use super::reply::Reply;
 use super::verbs::Command;
+use crate::decide::recipients::Answer;
 use std::io;
 use std::time::Duration;
 
-/// Recipients outside rcpthosts after which each reply is delayed: somebody is trying addresses.
+/// Refused recipients after which each reply is delayed: somebody is trying addresses.
 const PATIENT_REFUSALS: u32 = 10;
-/// Recipients outside rcpthosts after which the session ends with the next one.
+/// Refused recipients after which the session ends with the next one.
 const MOST_REFUSALS: u32 = 20;
 /// How much each refusal beyond the patient ones adds to the delay.
 const DELAY_STEP: Duration = Duration::from_millis(100);
@@ -49,7 +50,7 @@ pub struct Session {
     /// What the client called itself last.
     helo: Option<Vec<u8>>,
     transaction: Transaction,
-    /// Recipients that were outside rcpthosts.
+    /// Recipients that were outside rcpthosts, or do not exist.
     refusals: u32,
 }
 
@@ -155,16 +156,26 @@ impl Session {
             return Ok(Reply::BadSender);
         }
         let Some(recipient) = self.policy.admit(recipient)? else {
-            self.refusals = self.refusals.saturating_add(1);
-            let enough = self.refusals > MOST_REFUSALS;
-            return Ok(if enough { Reply::TooManyRefused } else { Reply::HostNotAllowed });
+            return Ok(self.refuse(Reply::HostNotAllowed));
         };
         let limit = self.policy.max_recipients;
         if limit != 0 && recipients.len() as u64 >= limit {
             return Ok(Reply::TooManyRecipients);
         }
-        recipients.push(recipient);
-        Ok(Reply::Ok)
+        Ok(match self.policy.check(&recipient) {
+            Answer::NoSuchAddress => self.refuse(Reply::NoSuchAddress),
+            Answer::NotNow => Reply::CheckNotNow,
+            Answer::Accepted => {
+                recipients.push(recipient);
+                Reply::Ok
+            }
+        })
+    }
+
+    /// Counts a refusal, and ends the session if there were enough of them.
+    fn refuse(&mut self, reply: Reply) -> Reply {
+        self.refusals = self.refusals.saturating_add(1);
+        if self.refusals > MOST_REFUSALS { Reply::TooManyRefused } else { reply }
     }
 
     fn data(&mut self) -> Step {

@@ -1,6 +1,6 @@
 //! Command lines as commands. qmail-smtpd(8); RFC 5321 §4.1.1.
 
-use super::line::Line;
+use crate::server::line::Line;
 
 /// What a client asks for. Arguments are what follows the verb and its spaces, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::{Agent, report};
 use crate::setup::home::Home;
 use crate::users::{self, Controller, Trouble};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use unix::account::{self, Identity};
 use unix::environment::Environment;
 use unix::exec::{self, Search};
@@ -25,6 +26,24 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     };
     let home = Home::of_this_program()?;
     super::run(&home, &LocalAgent { default_delivery })
+}
+
+/// What a qmail-lspawn that runs for this home was given as its argument; nothing if none can be seen.
+///
+/// Its process number and arguments are there for everybody; that it belongs to the owner of the home keeps
+/// others from posing as it.
+pub fn running_default_delivery(home: &Home) -> Option<Vec<u8>> {
+    let owner = std::fs::metadata(home.path()).ok()?.uid();
+    let program = home.program("qmail-lspawn");
+    std::fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        if entry.metadata().ok()?.uid() != owner {
+            return None;
+        }
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let mut words = line.split(|byte| *byte == 0);
+        let is_it = words.next()? == program.as_os_str().as_bytes();
+        words.next().filter(|_| is_it).map(<[u8]>::to_vec)
+    })
 }
 
 struct LocalAgent<'a> {

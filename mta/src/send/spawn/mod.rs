@@ -9,21 +9,24 @@ pub mod request;
 pub mod rspawn;
 
 use crate::setup::home::{Home, Role};
-use request::{Request, RequestDecoder};
+use request::{Order, Request, RequestDecoder, SlotRequest};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use unix::failure::Failure;
+use unix::limits::{self, Resource};
 use unix::poll::{self, Interest};
 use unix::process::{self, Ended, Pid};
 use unix::program::Exit;
 use unix::signal::{self, Signal, Signals};
 use unix::{descriptor, file};
 
-/// Most deliveries at once, which the spawner tells qmail-send when it starts.
+/// Most deliveries at once, which the spawner tells qmail-send when it starts. qmail-send can ask for more.
 pub const SPAWN_LIMIT: u8 = 120;
+/// Descriptors that are needed beside one for each delivery.
+const SPARE_DESCRIPTORS: u64 = 32;
 
 /// What makes a spawner the local or the remote one.
 pub trait Agent {
@@ -62,6 +65,9 @@ pub fn run(home: &Home, agent: &impl Agent) -> Result<Exit, Failure> {
         reports: Some(descriptor::output()),
         decoder: RequestDecoder::default(),
         running: BTreeMap::new(),
+        limit: SPAWN_LIMIT.into(),
+        wide: false,
+        open_files: None,
         input_open: true,
     };
     engine.write(&[SPAWN_LIMIT]);
@@ -78,7 +84,13 @@ struct Engine<'a, A> {
     /// Nothing once qmail-send is gone; deliveries then end unheard.
     reports: Option<descriptor::Standard>,
     decoder: RequestDecoder,
-    running: BTreeMap<u8, Running>,
+    running: BTreeMap<u16, Running>,
+    /// So many slots there are.
+    limit: u16,
+    /// Whether slots have two bytes; see `request`.
+    wide: bool,
+    /// The limits on open files that agents get, if ours were raised.
+    open_files: Option<(u64, u64)>,
     input_open: bool,
 }
 
@@ -99,7 +111,7 @@ impl<A: Agent> Engine<'_, A> {
     fn wait(&self, signals: &Signals) -> Ready {
         let input = descriptor::input();
         let mut waiting: Vec<(BorrowedFd<'_>, Interest)> = vec![(signals.as_fd(), Interest::Read)];
-        let open: Vec<(u8, &Running)> = self
+        let open: Vec<(u16, &Running)> = self
             .running
             .iter()
             .filter(|(_, running)| !running.at_end)
@@ -123,7 +135,7 @@ impl<A: Agent> Engine<'_, A> {
         Ready { slots: slots.collect(), input: self.input_open && is_ready(open.len().saturating_add(1)) }
     }
 
-    fn read_output(&mut self, slot: u8) {
+    fn read_output(&mut self, slot: u16) {
         let Some(running) = self.running.get_mut(&slot) else { return };
         let mut piece = [0; 4096];
         match running.pipe.read(&mut piece) {
@@ -148,7 +160,7 @@ impl<A: Agent> Engine<'_, A> {
     /// A report is complete when the agent is dead and nobody can write to its pipe any more.
     fn report_ended(&mut self) {
         let is_over = |running: &Running| running.at_end && running.ended.is_some();
-        let over: Vec<u8> =
+        let over: Vec<u16> =
             self.running.iter().filter(|(_, running)| is_over(running)).map(|(slot, _)| *slot).collect();
         for slot in over {
             if let Some(Running { ended: Some(ended), output, .. }) = self.running.remove(&slot) {
@@ -158,10 +170,21 @@ impl<A: Agent> Engine<'_, A> {
         }
     }
 
-    fn report(&mut self, slot: u8, text: &[u8]) {
+    fn report(&mut self, slot: u16, text: &[u8]) {
         // A NUL ends a report; no text may hold one.
         let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
-        self.write(&[&[slot][..], &text, &[0]].concat());
+        let slot = slot.to_be_bytes();
+        let slot = if self.wide { &slot[..] } else { slot.get(1..).unwrap_or_default() };
+        self.write(&[slot, &text, &[0]].concat());
+    }
+
+    /// Grants as many slots as there are descriptors for. The answer still has a slot of one byte.
+    fn grant(&mut self, SlotRequest(wanted): SlotRequest) {
+        self.open_files = limits::soft_and_hard(Resource::RLIMIT_NOFILE).ok();
+        let descriptors = limits::raise_open_files().unwrap_or(0).saturating_sub(SPARE_DESCRIPTORS);
+        self.limit = wanted.min(u16::try_from(descriptors).unwrap_or(wanted)).max(SPAWN_LIMIT.into());
+        self.report(request::SLOT_REQUEST, format!("K{}", self.limit).as_bytes());
+        self.wide = true;
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -176,8 +199,11 @@ impl<A: Agent> Engine<'_, A> {
         let mut piece = [0; 2048];
         match descriptor::input().read(&mut piece) {
             Ok(length) if length > 0 => {
-                for request in self.decoder.push(piece.get(..length).unwrap_or_default()) {
-                    self.begin(&request);
+                for order in self.decoder.push(piece.get(..length).unwrap_or_default()) {
+                    match order {
+                        Order::Deliver(request) => self.begin(&request),
+                        Order::Slots(wish) => self.grant(wish),
+                    }
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -194,7 +220,7 @@ impl<A: Agent> Engine<'_, A> {
 
     /// Starts the agent, or says in a report why not.
     fn start(&self, request: &Request) -> Result<Running, &'static [u8]> {
-        if request.slot >= SPAWN_LIMIT {
+        if request.slot >= self.limit {
             return Err(b"ZInternal error: delnum too big. (#4.3.5)\n");
         }
         if self.running.contains_key(&request.slot) {
@@ -232,6 +258,9 @@ impl<A: Agent> Engine<'_, A> {
         if descriptor::place_all(&wanted).is_err() {
             return Exit::TEMPORARY.0;
         }
+        if let Some((soft, hard)) = self.open_files {
+            let _ = limits::set_soft(Resource::RLIMIT_NOFILE, soft, hard);
+        }
         signal::default(Signal::SIGPIPE);
         signal::default(Signal::SIGCHLD);
         self.agent.run(self.home, request)
@@ -239,6 +268,6 @@ impl<A: Agent> Engine<'_, A> {
 }
 
 struct Ready {
-    slots: Vec<u8>,
+    slots: Vec<u16>,
     input: bool,
 }

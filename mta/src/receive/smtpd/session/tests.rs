@@ -1,11 +1,11 @@
 //! The session against its promises: order of commands, limits, relaying, and a model of its states.
 
 use super::super::data::BareCarriageReturn;
-use super::super::line::Line;
 use super::super::policy::{BadSenders, OwnLiterals};
 use super::*;
 use crate::control::NameSet;
 use crate::control::rcpthosts::RcptHosts;
+use crate::server::line::Line;
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
@@ -25,6 +25,7 @@ fn policy() -> Policy {
         databytes: 1000,
         max_recipients: 0,
         bare_cr: BareCarriageReturn::Refused,
+        recipient_check: None,
     }
 }
 
@@ -316,4 +317,49 @@ proptest::proptest! {
             let _ = session.answer(Command::parse(Line::Complete([verb, &rest].concat())));
         }
     }
+}
+
+/// A check by which only `joe` exists, and nobody knows about `slow`.
+fn checked() -> Policy {
+    let check = |recipient: &ForwardPath| match recipient.address() {
+        b"joe@here.example" => Answer::Accepted,
+        b"slow@here.example" => Answer::NotNow,
+        _ => Answer::NoSuchAddress,
+    };
+    Policy { recipient_check: Some(Box::new(check)), ..policy() }
+}
+
+/// B6
+#[test]
+fn b6_a_recipient_who_does_not_exist_is_refused_and_one_who_may_is_put_off() {
+    let mut session = Session::new(checked());
+    say(&mut session, "MAIL FROM:<s@x>");
+    assert_eq!(reply(&mut session, "RCPT TO:<nobody@here.example>"), Reply::NoSuchAddress);
+    assert_eq!(reply(&mut session, "RCPT TO:<slow@here.example>"), Reply::CheckNotNow);
+    assert_eq!(reply(&mut session, "DATA"), Reply::RcptFirst);
+    assert_eq!(reply(&mut session, "RCPT TO:<joe@here.example>"), Reply::Ok);
+    // rcpthosts comes first, and a full message is asked about nobody.
+    assert_eq!(reply(&mut session, "RCPT TO:<joe@there.example>"), Reply::HostNotAllowed);
+    let mut session = Session::new(Policy { max_recipients: 1, ..checked() });
+    say(&mut session, "MAIL FROM:<s@x>");
+    assert_eq!(reply(&mut session, "RCPT TO:<joe@here.example>"), Reply::Ok);
+    assert_eq!(reply(&mut session, "RCPT TO:<nobody@here.example>"), Reply::TooManyRecipients);
+}
+
+/// P3, B6
+#[test]
+fn p3_recipients_who_do_not_exist_count_as_refused() {
+    let mut session = Session::new(checked());
+    say(&mut session, "MAIL FROM:<s@x>");
+    for _ in 0..10 {
+        assert_eq!(reply(&mut session, "RCPT TO:<nobody@here.example>"), Reply::NoSuchAddress);
+        assert_eq!(session.delay(), Duration::ZERO);
+        assert_eq!(reply(&mut session, "RCPT TO:<slow@here.example>"), Reply::CheckNotNow);
+    }
+    for _ in 0..10 {
+        assert_eq!(reply(&mut session, "RCPT TO:<nobody@here.example>"), Reply::NoSuchAddress);
+        assert!(session.delay() > Duration::ZERO);
+    }
+    let enough = say(&mut session, "RCPT TO:<nobody@here.example>");
+    assert_eq!(enough, Step::HangUp(Reply::TooManyRefused));
 }

@@ -9,14 +9,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use unix::descriptor::{self, Standard};
 use unix::poll::{self, Interest};
+use unix::socket;
 
-/// How long a session may last, whatever happens in it.
+/// How long a session may last, whatever happens in it, unless the server says otherwise.
 const SESSION: Duration = Duration::from_secs(4 * 60 * 60);
 const READ_BUFFER: usize = 16 * 1024;
 /// Replies that are kept before they leave in any case.
 const REPLY_BUFFER: usize = 4 * 1024;
-/// A descriptor that `poll` calls writable takes this much without blocking (pipes by POSIX, PIPE_BUF;
-/// sockets since they then have room for a packet).
+/// A pipe that `poll` calls writable takes this much without blocking (POSIX, PIPE_BUF). A socket says how
+/// much it takes.
 const SAFE_WRITE: usize = 512;
 /// Bytes a second that a message has to come with on average, once the time for one command is over.
 const SLOWEST: u64 = 50;
@@ -28,12 +29,21 @@ pub struct Timeouts {
     pub command: Duration,
     /// For one pause within a message.
     pub pause: Duration,
+    /// For everything, counted from the start.
+    pub session: Duration,
 }
 
 impl Timeouts {
-    /// At least a second each.
+    /// At least a second each, and four hours for the session.
     pub fn from_seconds(command: u64, pause: u64) -> Timeouts {
-        Timeouts { command: Duration::from_secs(command.max(1)), pause: Duration::from_secs(pause.max(1)) }
+        let seconds = |number: u64| Duration::from_secs(number.max(1));
+        Timeouts { command: seconds(command), pause: seconds(pause), session: SESSION }
+    }
+
+    /// The same with another time for the session.
+    #[must_use]
+    pub fn with_session(self, session: Duration) -> Timeouts {
+        Timeouts { session, ..self }
     }
 }
 
@@ -55,6 +65,8 @@ pub struct Connection {
     received: Vec<u8>,
     /// How much of `received` was used.
     used: usize,
+    /// How much is read at a time.
+    read_size: usize,
     replies: Vec<u8>,
     timeouts: Timeouts,
     session_end: Instant,
@@ -68,10 +80,22 @@ impl Connection {
             output: descriptor::output(),
             received: Vec::new(),
             used: 0,
+            read_size: READ_BUFFER,
             replies: Vec::new(),
             timeouts,
-            session_end: later(Instant::now(), SESSION),
+            session_end: later(Instant::now(), timeouts.session),
         }
+    }
+
+    /// The same connection, but never reading more than is asked for: what follows is for another program.
+    #[must_use]
+    pub fn without_reading_ahead(self) -> Connection {
+        Connection { read_size: 1, ..self }
+    }
+
+    /// When the session ends at the latest.
+    pub fn session_end(&self) -> Instant {
+        self.session_end
     }
 
     /// The pace of a message that begins now.
@@ -116,7 +140,7 @@ impl Connection {
                 let session_is_over = self.session_end <= deadline;
                 return Err(if session_is_over { Lost::SessionTooLong } else { Lost::Silent });
             }
-            self.received.resize(READ_BUFFER, 0);
+            self.received.resize(self.read_size, 0);
             let result = self.input.read(&mut self.received);
             self.received.truncate(*result.as_ref().unwrap_or(&0));
             self.used = 0;
@@ -145,13 +169,23 @@ impl Connection {
                 // Part of a reply is out; whatever followed would be taken for the rest of it.
                 return Err(Lost::Gone);
             }
-            match self.output.write(rest.get(..SAFE_WRITE).unwrap_or(rest)) {
+            match self.write_some(rest) {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 Err(error) if is_passing(&error) => {}
                 Err(_) => return Err(Lost::Gone),
             }
         }
         Ok(())
+    }
+
+    /// Writes what can be written without waiting.
+    fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match socket::send_without_waiting(self.output, bytes) {
+            Err(error) if socket::is_none(&error) => {
+                self.output.write(bytes.get(..SAFE_WRITE).unwrap_or(bytes))
+            }
+            sent => sent,
+        }
     }
 
     /// Does nothing for a while.
@@ -213,11 +247,21 @@ impl Pace {
 mod tests {
     use super::*;
 
+    /// P4: whatever a client sends, it is not listened to for longer.
+    #[test]
+    fn p4_a_session_whose_time_is_over_hears_nothing_more() {
+        let timeouts = Timeouts::from_seconds(300, 1200).with_session(Duration::ZERO);
+        let mut connection = Connection::new(timeouts);
+        assert_eq!(connection.bytes(connection.command_deadline()), Err(Lost::SessionTooLong));
+        assert_eq!(connection.bytes(connection.session_end()), Err(Lost::SessionTooLong));
+        assert_eq!(connection.message_bytes(&mut connection.pace()), Err(Lost::SessionTooLong));
+    }
+
     /// P4: bytes buy time, and one pause is never longer than the time-out for it.
     #[test]
     fn p4_a_message_has_to_come_at_fifty_bytes_a_second_in_the_long_run() {
         let second = Duration::from_secs(1);
-        let timeouts = Timeouts { command: 300 * second, pause: 1200 * second };
+        let timeouts = Timeouts::from_seconds(300, 1200);
         let mut pace = Pace { timeouts, waited: Duration::ZERO, size: 0 };
         assert_eq!(pace.longest_wait(), 300 * second);
         for _ in 0..299 {

@@ -1,0 +1,5 @@
+//! `splogger`: see splogger(8).
+
+fn main() -> std::process::ExitCode {
+    unix::program::run("splogger", cyclog::splogger::main)
+}

@@ -1,0 +1,5 @@
+//! `hostname`: see hostname(8).
+
+fn main() -> std::process::ExitCode {
+    unix::program::run("hostname", tcpserver::lookups::hostname)
+}
