@@ -6,7 +6,9 @@
 mod dns;
 mod local;
 mod logs;
+mod pop3;
 mod queue;
+mod quick;
 mod rules;
 pub mod seeds;
 mod smtp;
@@ -29,6 +31,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("todo_records", queue::todo_records),
     ("delivery_report", queue::delivery_report),
     ("queuectl_request", queue::queuectl_request),
+    ("netstring", quick::netstring),
+    ("qmtp_request", quick::qmtp_request),
+    ("qmqp_request", quick::qmqp_request),
+    ("qmqp_answer", quick::qmqp_answer),
+    ("pop3_command", pop3::command),
+    ("pop3_body", pop3::body),
     ("tcprules_text", rules::text),
     ("tcprules_cdb", rules::cdb),
     ("multilog_script", logs::multilog_script),

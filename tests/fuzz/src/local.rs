@@ -23,7 +23,12 @@ pub fn header_rewriting(bytes: &[u8]) {
         }
         for (end, _) in once.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
             let next = once.get(end + 1);
-            assert!(next.is_none_or(|byte| matches!(byte, b' ' | b'\t')), "{} from {}", once.escape_ascii(), field.escape_ascii());
+            assert!(
+                next.is_none_or(|byte| matches!(byte, b' ' | b'\t')),
+                "{} from {}",
+                once.escape_ascii(),
+                field.escape_ascii()
+            );
         }
     }
     let _ = completion.rewrite_argument(bytes);
@@ -53,7 +58,7 @@ pub fn users_assign(bytes: &[u8]) {
     let database = Reader::new(file_of(&database)).expect("a database");
     for name in bytes.split(|byte| matches!(byte, b'\n' | b':')) {
         let name = name.get(1..).unwrap_or_default();
-        if let Ok(Some(controller)) = assign::find(&database, name) {
+        if let Ok(Some((controller, _))) = assign::find(&database, name) {
             assert!(Controller::decode(&controller.encode()).is_some());
         }
     }

@@ -30,6 +30,12 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "todo_records" => by_hand(&["u1\0p2\0Fs@x\0Ta@y\0Db@z\0", "Ta@b\0Tc@d\0Te"]),
         "delivery_report" => after_a_cut(&by_hand(REPORTS)),
         "queuectl_request" => by_hand(&["hold 123", "expire 18446744073709551615", "done", "trouble"]),
+        "netstring" => by_hand(&["3:abc,", "0:,1:x,2:yz,", "007:", "99999999999:"]),
+        "qmtp_request" => after_a_cut(&[cases("qmtpd", "stdin"), by_hand(QMTP)].concat()),
+        "qmqp_request" => after_a_cut(&[cases("qmqpd", "stdin"), by_hand(QMQP)].concat()),
+        "qmqp_answer" => after_a_cut(&by_hand(&["4:Kok,", "3:Zno,", "2:D,", "127.0.0.1:628", "[::1]:629"])),
+        "pop3_command" => cases("pop3d", "stdin"),
+        "pop3_body" => after_a_cut(&[cases("remote", "msg"), by_hand(DATA)].concat()),
         "tcprules_text" => by_hand(RULES),
         "tcprules_cdb" => by_hand(RULES).iter().map(|text| keys_of(text)).collect(),
         "multilog_script" => by_hand(SCRIPTS),
@@ -109,6 +115,8 @@ const ASSIGNMENTS: &[&str] = &[
     ".\n",
     "=x",
 ];
+const QMTP: &[&str] = &["5:\na\nb\n,4:a@bc,13:5:joe@x,2:jo,,", "4:\r\r\nx,0:,4:1:x,,", "1:x,"];
+const QMQP: &[&str] = &["17:3:hi\n,3:a@b,3:c@d,,", "9:0:,0:,0:,,", "5:0:,0:"];
 const REPORTS: &[&str] =
     &["rsorry\0Zfailed\0", "r\0Kdone\n\0", "hno\0Dno\0", "sa\0Kb\0", "did 1+0+0\n", "\x01\x02Kok\0"];
 const RULES: &[&str] = &[

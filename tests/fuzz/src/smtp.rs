@@ -6,11 +6,11 @@ use mta::control::rcpthosts::RcptHosts;
 use mta::deliver::remote::body::Encoder;
 use mta::deliver::remote::smtp_client::reply::ReplyReader;
 use mta::receive::smtpd::data::{BareCarriageReturn, Decoder, Progress};
-use mta::receive::smtpd::line::LineReader;
 use mta::receive::smtpd::path::{Argument, ForwardPath, ReversePath};
 use mta::receive::smtpd::policy::{BadSenders, OwnLiterals, Policy};
 use mta::receive::smtpd::session::{Session, Step};
 use mta::receive::smtpd::verbs::Command;
+use mta::server::line::LineReader;
 
 /// A session of any bytes: the same replies wherever it is cut, and an envelope without control bytes.
 pub fn command(bytes: &[u8]) {
@@ -60,6 +60,7 @@ fn policy() -> Policy {
         databytes: 1000,
         max_recipients: 3,
         bare_cr: BareCarriageReturn::Refused,
+        recipient_check: None,
     }
 }
 
