@@ -6,6 +6,7 @@ pub mod dns;
 pub mod environment;
 pub mod filters;
 pub mod ident;
+pub mod names;
 pub mod rblsmtpd;
 pub mod rules;
 pub mod server;

@@ -93,15 +93,31 @@ impl Program {
 
     /// Becomes the program. Returns only if that failed.
     pub fn exec(&self) -> io::Error {
+        self.first_of(|candidate| self.attempt(candidate)).into()
+    }
+
+    /// The same by another way of calling the kernel, which gets the path, the arguments and the environment as
+    /// [`execve`](libc::execve) does. Asks for no memory. There is no way round a script without `#!`.
+    pub(crate) fn attempt_with(
+        &self,
+        execve: impl Fn(&CStr, *const *const c_char, *const *const c_char) -> Errno,
+    ) -> Errno {
+        let (arguments, environment) =
+            (self.arguments.addresses.as_ptr(), self.environment.addresses.as_ptr());
+        self.first_of(|candidate| execve(candidate, arguments, environment))
+    }
+
+    /// Tries the candidates until one runs, and says which error counts if none does.
+    fn first_of(&self, attempt: impl Fn(&CStr) -> Errno) -> Errno {
         let mut forbidden = None;
         for candidate in &self.candidates {
-            match self.attempt(candidate) {
+            match attempt(candidate) {
                 Errno::ENOENT | Errno::ENOTDIR if self.candidates.len() > 1 => {}
                 errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR) => forbidden = Some(errno),
-                errno => return errno.into(),
+                errno => return errno,
             }
         }
-        forbidden.unwrap_or(Errno::ENOENT).into()
+        forbidden.unwrap_or(Errno::ENOENT)
     }
 
     fn attempt(&self, candidate: &CStr) -> Errno {

@@ -28,4 +28,5 @@ pub mod program;
 pub mod signal;
 pub mod socket;
 pub mod stamp;
+pub mod starter;
 pub mod title;

@@ -99,6 +99,7 @@ const FOR_ALL: &[&str] = &[
     "tai64nlocal",
     "tailocal",
     "tcpclient",
+    "tcpnames",
     "tcprules",
     "tcprulescheck",
     "tcpserver",

@@ -8,7 +8,8 @@
 //! Manual   tcpserver(8).    Next in the flow: server::connection, one process for each connection.
 //!
 //! This process stays small and does nothing that takes time: what others have to be asked for (names, ident)
-//! happens in a child, where it can fail and wait without harm to other connections.
+//! happens in a child, where it can fail and wait without harm to other connections. Names are looked up by a program
+//! of their own ([`names`](crate::names)), so that this one has no DNS library in its memory.
 
 mod connection;
 mod limits;
@@ -19,6 +20,7 @@ mod peers;
 mod proxy;
 mod stale;
 
+use crate::names::Names;
 use crate::services;
 use limits::{Backoff, Slots};
 use log::Log;
@@ -32,7 +34,8 @@ use std::time::{Duration, Instant};
 use unix::failure::Failure;
 use unix::poll::{self, Interest};
 use unix::program::{Exit, Invocation};
-use unix::signal::{self, Signal, Signals};
+use unix::signal::{self, Held, Signal};
+use unix::starter::Starter;
 use unix::{account, descriptor, process};
 
 /// Runs the program.
@@ -48,10 +51,11 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
 /// Everything that can fail for good comes first: the port, the signals, the identity.
 fn start(options: &Options) -> Result<Server<'_>, Failure> {
     let port = services::port(&options.port)?;
-    let signals = Signals::catch(&[Signal::SIGCHLD, Signal::SIGTERM])
-        .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
-    signal::ignore(Signal::SIGPIPE);
+    let names = connection::asks_for_names(options).then(Names::beside_us).transpose()?;
     signal::unblock_all();
+    let signals = Held::hold(&[Signal::SIGCHLD, Signal::SIGTERM])
+        .map_err(|error| Failure::temporary("unable to hold signals").because(&error))?;
+    signal::ignore(Signal::SIGPIPE);
     let listeners = listener::open_all(&options.host, port, options.backlog, options.share_port)?;
     drop_privileges(options)?;
     if options.print_port {
@@ -62,9 +66,11 @@ fn start(options: &Options) -> Result<Server<'_>, Failure> {
     let log = Log::new(options.verbosity);
     Ok(Server {
         options,
+        names,
         listeners,
         next: 0,
         signals,
+        starter: Starter::new(),
         log,
         slots: Slots::new(options.limit),
         peers: Peers::new(options.peer_limits),
@@ -94,10 +100,13 @@ fn print_port(listeners: &[TcpListener]) -> Result<(), Failure> {
 
 struct Server<'a> {
     options: &'a Options,
+    /// Who is asked for names, if they are wanted.
+    names: Option<Names>,
     listeners: Vec<TcpListener>,
     /// The socket whose turn it is, so that a busy one does not keep the others waiting.
     next: usize,
-    signals: Signals,
+    signals: Held,
+    starter: Starter,
     log: Log,
     slots: Slots,
     peers: Peers,
@@ -117,12 +126,13 @@ impl Server<'_> {
     fn run(mut self) -> Result<Exit, Failure> {
         self.log.status(&self.slots);
         loop {
-            if self.signals.take(Signal::SIGTERM) {
-                self.serve_waiting();
-                return Ok(Exit::SUCCESS);
-            }
-            if self.signals.take(Signal::SIGCHLD) {
-                self.reap();
+            match self.signals.take() {
+                Some(Signal::SIGTERM) => {
+                    self.serve_waiting();
+                    return Ok(Exit::SUCCESS);
+                }
+                Some(_) => self.reap(),
+                None => {}
             }
             let pause = self.backoff.pause(Instant::now());
             if self.slots.are_full() || pause.is_some() {
@@ -157,10 +167,7 @@ impl Server<'_> {
             descriptors.extend(self.listeners.iter().map(|listener| (listener.as_fd(), Interest::Read)));
         }
         // An error of poll (memory) is taken for "all ready": whoever looks finds out.
-        let ready = poll::wait(&descriptors, limit).unwrap_or_default();
-        if ready.first().copied().unwrap_or(true) {
-            self.signals.drain();
-        }
+        let _ = poll::wait(&descriptors, limit);
     }
 
     fn reap(&mut self) {
@@ -204,7 +211,8 @@ impl Server<'_> {
         }
         self.slots.take();
         self.log.status(&self.slots);
-        match connection::start(self.options, self.log, stream, peer) {
+        match connection::start(self.options, self.names.as_ref(), self.log, &mut self.starter, stream, peer)
+        {
             Ok(child) => self.peers.started(child, address),
             Err(error) => {
                 self.log.dropping(&unix::failure::because("unable to fork", &error));
