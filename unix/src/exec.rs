@@ -82,11 +82,18 @@ impl Program {
         environment: &Environment,
         search: Search,
     ) -> io::Result<Program> {
-        let arguments = words.iter().map(|word| CString::new(word.as_slice())).collect::<Result<_, _>>()?;
+        let mut arguments = Vec::new();
+        for word in words {
+            if word.contains(&0) {
+                return Err(Errno::EINVAL.into());
+            }
+            arguments.extend_from_slice(word);
+            arguments.push(0);
+        }
         Ok(Program {
             candidates: candidates(name, path.unwrap_or(DEFAULT_PATH), search)?,
             arguments: Strings::new(arguments),
-            environment: Strings::new(environment.to_strings()?),
+            environment: Strings::new(environment.strings()?),
             search,
         })
     }
@@ -125,8 +132,9 @@ impl Program {
         if errno != Errno::ENOEXEC || self.search != Search::PathOrShell {
             return errno;
         }
-        let rest = self.arguments.owned.iter().skip(1).cloned();
-        let words = [c"/bin/sh".to_owned(), candidate.to_owned()].into_iter().chain(rest).collect();
+        let first = self.arguments.block.split_inclusive(|byte| *byte == 0).next().map_or(0, <[u8]>::len);
+        let rest = self.arguments.block.get(first..).unwrap_or_default();
+        let words = [c"/bin/sh".to_bytes_with_nul(), candidate.to_bytes_with_nul(), rest].concat();
         execve(c"/bin/sh", &Strings::new(words), &self.environment)
     }
 }
@@ -146,15 +154,17 @@ fn candidates(name: &[u8], path: &[u8], search: Search) -> io::Result<Vec<CStrin
 
 /// Strings, and their addresses with a null at the end.
 struct Strings {
-    owned: Vec<CString>,
+    /// Each ends in a NUL and has none before that. Never changed, so that the addresses stay true.
+    block: Vec<u8>,
     addresses: Vec<*const c_char>,
 }
 
 impl Strings {
-    fn new(owned: Vec<CString>) -> Strings {
-        let ends = std::iter::once(std::ptr::null());
-        let addresses = owned.iter().map(|string| string.as_ptr()).chain(ends).collect();
-        Strings { owned, addresses }
+    fn new(block: Vec<u8>) -> Strings {
+        let strings = block.split_inclusive(|byte| *byte == 0);
+        let addresses =
+            strings.map(|string| string.as_ptr().cast()).chain(std::iter::once(std::ptr::null())).collect();
+        Strings { block, addresses }
     }
 }
 

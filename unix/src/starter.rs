@@ -176,9 +176,10 @@ struct Place {
     stack: std::cell::UnsafeCell<Vec<u128>>,
 }
 
-/// How many children may be under way to their programs. More than there are processors gain nothing.
-const PLACES: usize = 8;
-/// Stack of a child, in units of 16 bytes: 16 KiB, of which it uses a quarter.
+/// How many children may be under way to their programs. On a busy machine they wait for a processor first, so it is more than
+/// there are processors.
+const PLACES: usize = 16;
+/// Stack of a child, in units of 16 bytes: 16 KiB, of which it uses a quarter at most.
 const STACK: usize = 1 << 10;
 
 impl Starter {
@@ -195,9 +196,8 @@ impl Starter {
     /// # Errors
     /// If there is no process or memory for it.
     pub fn start(&mut self, start: Start) -> io::Result<Pid> {
-        let place = self.free_place();
-        // With all places taken there is no hurry: the last one is waited for each time.
-        let waits = !CALLS_DIRECTLY || self.places.len() > PLACES;
+        let (place, is_spare) = self.free_place();
+        let waits = is_spare || !CALLS_DIRECTLY;
         let flags = if waits { libc::CLONE_VFORK } else { libc::CLONE_CHILD_CLEARTID };
         // SAFETY: no child is in this place, so nobody else reads or writes what is in it.
         let stack = unsafe {
@@ -225,10 +225,12 @@ impl Starter {
         Ok(Pid::from_raw(pid?))
     }
 
-    fn free_place(&mut self) -> &'static Place {
-        let free = self.places.iter().find(|place| place.taken.load(Ordering::Acquire) == 0);
-        if let Some(place) = free {
-            return place;
+    /// A place without a child, and whether it is the one that is waited for: the last, when all others are taken.
+    fn free_place(&mut self) -> (&'static Place, bool) {
+        let is_free = |place: &Place| place.taken.load(Ordering::Acquire) == 0;
+        let at = self.places.iter().position(|place| is_free(place)).unwrap_or(self.places.len());
+        if let Some(place) = self.places.get(at) {
+            return (place, at >= PLACES);
         }
         let place = Box::leak(Box::new(Place {
             taken: AtomicI32::new(0),
@@ -236,7 +238,7 @@ impl Starter {
             stack: Vec::with_capacity(STACK).into(),
         }));
         self.places.push(place);
-        place
+        (place, at >= PLACES)
     }
 }
 

@@ -23,15 +23,24 @@ use unix::program::Exit;
 use unix::starter::{Line, Run, Start, Starter, Then};
 use unix::{failure, file, process, signal, socket};
 
+/// What is the same for all connections.
+pub(super) struct Setting<'a> {
+    pub options: &'a Options,
+    pub log: Log,
+    /// Who is asked for names, if they are wanted.
+    pub names: Option<Names>,
+    /// What the server was given itself.
+    pub environment: Environment,
+}
+
 /// Starts the process that serves the connection.
 pub(super) fn start(
-    options: &Options,
-    names: Option<&Names>,
-    log: Log,
+    setting: &Setting,
     starter: &mut Starter,
     mut stream: TcpStream,
     peer: SocketAddr,
 ) -> io::Result<Pid> {
+    let Setting { options, log, .. } = setting;
     let started = log.started(peer.ip().to_canonical());
     if needs_time(options) {
         return process::fork(move || {
@@ -42,12 +51,12 @@ pub(super) fn start(
             }
             prepare(options, &stream, peer);
             let ends = meet(options, &mut stream, peer);
-            plan(options, log, None, &stream, ends.and_then(|ends| decide(options, names, ends))).carry_out()
+            plan(setting, None, &stream, ends.and_then(|ends| decide(setting, ends))).carry_out()
         });
     }
     prepare(options, &stream, peer);
-    let decision = ends(&stream, peer).and_then(|ends| decide(options, names, ends));
-    starter.start(plan(options, log, started, &stream, decision))
+    let decision = ends(&stream, peer).and_then(|ends| decide(setting, ends));
+    starter.start(plan(setting, started, &stream, decision))
 }
 
 /// Whether serving a connection takes more than this machine can do at once.
@@ -95,9 +104,10 @@ fn meet(options: &Options, stream: &mut TcpStream, peer: SocketAddr) -> Result<E
     Ok(ends)
 }
 
-fn decide(options: &Options, names: Option<&Names>, ends: Ends) -> Result<Decision, Trouble> {
-    let facts = find_out(options, names, ends.local, ends.remote);
-    let mut environment = Environment::inherited();
+fn decide(setting: &Setting, ends: Ends) -> Result<Decision, Trouble> {
+    let Setting { options, .. } = setting;
+    let facts = find_out(options, setting.names.as_ref(), ends.local, ends.remote);
+    let mut environment = setting.environment.clone();
     facts.set_variables(&mut environment);
     let verdict = match &options.rules {
         Some(rules) => judge(rules, &facts, &mut environment)?,
@@ -109,12 +119,12 @@ fn decide(options: &Options, names: Option<&Names>, ends: Ends) -> Result<Decisi
 
 /// What the process of a connection does, now that it is decided.
 fn plan(
-    options: &Options,
-    log: Log,
+    setting: &Setting,
     first: Option<Line>,
     stream: &TcpStream,
     decision: Result<Decision, Trouble>,
 ) -> Start {
+    let Setting { options, log, .. } = setting;
     let mut lines: Vec<Line> = first.into_iter().collect();
     let dropping = |lines: &mut Vec<Line>, why: &[u8]| {
         lines.extend(log.drop_line(why).map(Line::plain));

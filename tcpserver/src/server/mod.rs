@@ -22,6 +22,7 @@ mod stale;
 
 use crate::names::Names;
 use crate::services;
+use connection::Setting;
 use limits::{Backoff, Slots};
 use log::Log;
 use options::{Options, Verbosity};
@@ -31,6 +32,7 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+use unix::environment::Environment;
 use unix::failure::Failure;
 use unix::poll::{self, Interest};
 use unix::program::{Exit, Invocation};
@@ -65,13 +67,11 @@ fn start(options: &Options) -> Result<Server<'_>, Failure> {
     descriptor::close_numbers([0, 1]);
     let log = Log::new(options.verbosity);
     Ok(Server {
-        options,
-        names,
+        setting: Setting { options, log, names, environment: Environment::inherited() },
         listeners,
         next: 0,
         signals,
         starter: Starter::new(),
-        log,
         slots: Slots::new(options.limit),
         peers: Peers::new(options.peer_limits),
         watch: options.rules.as_ref().and_then(|rules| Watch::of(&rules.path)),
@@ -99,15 +99,12 @@ fn print_port(listeners: &[TcpListener]) -> Result<(), Failure> {
 }
 
 struct Server<'a> {
-    options: &'a Options,
-    /// Who is asked for names, if they are wanted.
-    names: Option<Names>,
+    setting: Setting<'a>,
     listeners: Vec<TcpListener>,
     /// The socket whose turn it is, so that a busy one does not keep the others waiting.
     next: usize,
     signals: Held,
     starter: Starter,
-    log: Log,
     slots: Slots,
     peers: Peers,
     /// Of the rules, if there are any.
@@ -124,7 +121,7 @@ enum Accepted {
 
 impl Server<'_> {
     fn run(mut self) -> Result<Exit, Failure> {
-        self.log.status(&self.slots);
+        self.setting.log.status(&self.slots);
         loop {
             match self.signals.take() {
                 Some(Signal::SIGTERM) => {
@@ -144,7 +141,7 @@ impl Server<'_> {
                 Accepted::Nobody => self.wait(true, None),
                 Accepted::Failed(error) => {
                     if self.backoff.failed(Instant::now()) {
-                        self.log.warning("unable to accept", &error);
+                        self.setting.log.warning("unable to accept", &error);
                     }
                 }
             }
@@ -153,7 +150,7 @@ impl Server<'_> {
 
     /// Serves who is already in the queue of a shared port: the queue ends with us, and nobody takes it over.
     fn serve_waiting(&mut self) {
-        while self.options.share_port
+        while self.setting.options.share_port
             && let Accepted::Connection(stream, peer) = self.accept()
         {
             self.serve(stream, peer);
@@ -174,8 +171,8 @@ impl Server<'_> {
         while let Some((pid, ended)) = process::reap_any() {
             self.slots.give_back();
             self.peers.ended(pid);
-            self.log.ended(pid, ended);
-            self.log.status(&self.slots);
+            self.setting.log.ended(pid, ended);
+            self.setting.log.status(&self.slots);
         }
     }
 
@@ -198,26 +195,25 @@ impl Server<'_> {
 
     fn serve(&mut self, stream: TcpStream, peer: SocketAddr) {
         let (now, address) = (Instant::now(), peer.ip().to_canonical());
-        let is_balancer = self.options.balancers.iter().any(|block| block.contains(address));
-        if !is_balancer && !self.options.balancers.is_empty() {
-            return self.log.dropping(format!("not a balancer: {address}").as_bytes());
+        let is_balancer = self.setting.options.balancers.iter().any(|block| block.contains(address));
+        if !is_balancer && !self.setting.options.balancers.is_empty() {
+            return self.setting.log.dropping(format!("not a balancer: {address}").as_bytes());
         }
         // A balancer stands for many peers, whom only the child will know.
         if !is_balancer && let Err(excess) = self.peers.admit(address, now) {
-            return self.log.too_many(address, excess);
+            return self.setting.log.too_many(address, excess);
         }
         if let Some(source) = self.watch.as_mut().and_then(|watch| watch.newer_source(now)) {
-            self.log.stale(source);
+            self.setting.log.stale(source);
         }
         self.slots.take();
-        self.log.status(&self.slots);
-        match connection::start(self.options, self.names.as_ref(), self.log, &mut self.starter, stream, peer)
-        {
+        self.setting.log.status(&self.slots);
+        match connection::start(&self.setting, &mut self.starter, stream, peer) {
             Ok(child) => self.peers.started(child, address),
             Err(error) => {
-                self.log.dropping(&unix::failure::because("unable to fork", &error));
+                self.setting.log.dropping(&unix::failure::because("unable to fork", &error));
                 self.slots.give_back();
-                self.log.status(&self.slots);
+                self.setting.log.status(&self.slots);
             }
         }
     }
