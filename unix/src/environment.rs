@@ -13,7 +13,7 @@ pub fn get(name: &str) -> Option<Vec<u8>> {
 /// A set of variables to run a program with. Names are unique; order does not matter.
 ///
 /// It is kept in the form that the kernel takes, so that copying it and handing it over are one copy of bytes each.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `NAME=value`, each ended by a NUL.
     block: Vec<u8>,

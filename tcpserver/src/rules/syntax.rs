@@ -90,7 +90,8 @@ fn split_before_instruction(line: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// `allow` or `deny`, then any number of `,NAME=qVALUEq` where q is whatever byte comes first.
 fn instructions(text: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let mut data = Vec::new();
+    // The data are never longer than the text.
+    let mut data = Vec::with_capacity(text.len());
     let mut rest = if let Some(rest) = text.strip_prefix(b"deny") {
         data.extend_from_slice(b"D\0");
         rest
