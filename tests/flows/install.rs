@@ -343,6 +343,19 @@ fn mail_goes_through_a_real_installation_and_each_program_runs_as_its_account() 
         let may_be_root = ["supervise", "qmail-lspawn"].contains(&program.as_str());
         assert!(may_be_root || account != "root", "{program} runs as root");
     }
+    // The message to elsewhere waits. Root may hold it, and nobody else may even look.
+    let queuectl = installation.path("bin/qmail-queuectl");
+    for words in [&["list"][..], &["remove", "-a"]] {
+        let outcome = joe.call(&queuectl).args(words).run();
+        assert_eq!((outcome.code, outcome.out_text().as_str()), (100, ""));
+        assert!(
+            outcome.err_text().ends_with(" only root and qmails may control the queue\n"),
+            "{}",
+            outcome.err_text()
+        );
+    }
+    let held = harness::Call::path(&queuectl).args(["hold", "-h", "elsewhere.example"]).run();
+    assert_eq!((held.code, held.out_text().ends_with(": held\n")), (0, true), "{}", held.err_text());
     assert_eq!(installation.complaints(), Vec::<String>::new());
     installation.stop();
     for (service, line) in [("qmail", " status: exiting\n"), ("smtpd", " tcpserver: status: 0/40\n")] {

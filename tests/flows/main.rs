@@ -7,4 +7,5 @@ mod mail;
 mod make_run;
 mod queue;
 mod queue_states;
+mod queuectl;
 mod remote;

@@ -42,7 +42,15 @@ pub fn owner_uid() -> u32 {
 impl Instance {
     /// An installation, configured for [`HOST`], in which nothing runs.
     pub fn new() -> Instance {
-        let directory = scratch();
+        Instance::at(scratch())
+    }
+
+    /// The same in memory, for tests of so many messages that the disk would take all the time.
+    pub fn in_memory() -> Instance {
+        Instance::at(crate::scratch_in_memory())
+    }
+
+    fn at(directory: tempfile::TempDir) -> Instance {
         let home = directory.path().join("mail");
         fs::create_dir(&home).expect("a home");
         hand_over(&home);
@@ -209,7 +217,7 @@ impl Instance {
     pub fn queue(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         collect(&self.path("queue"), "", &mut found);
-        found.retain(|name| !name.starts_with("lock/"));
+        found.retain(|name| !name.starts_with("lock/") && !name.starts_with("queuectl/"));
         found
     }
 

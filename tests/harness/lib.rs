@@ -65,8 +65,18 @@ pub fn copy_program(name: &str, path: &Path) {
 
 /// A directory of the test's own, removed at its end. Others may search it, so that other accounts reach it.
 pub fn scratch() -> tempfile::TempDir {
+    scratch_in(&std::env::temp_dir())
+}
+
+/// The same on a file system in memory, where there is one.
+pub fn scratch_in_memory() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    scratch_in(if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() }.as_path())
+}
+
+fn scratch_in(place: &Path) -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
-    let directory = tempfile::Builder::new().prefix("suite-").tempdir().expect("a scratch directory");
+    let directory = tempfile::Builder::new().prefix("suite-").tempdir_in(place).expect("a scratch directory");
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(directory.path(), mode).expect("a scratch directory that may be searched");
     directory

@@ -17,6 +17,7 @@ pub mod file;
 pub mod host;
 pub mod inherited;
 pub mod interface;
+pub mod json;
 pub mod limits;
 pub mod local_time;
 pub mod lock;

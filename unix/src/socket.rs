@@ -13,3 +13,8 @@ pub fn clear_ip_options(socket: impl AsFd) -> io::Result<()> {
     Errno::result(result)?;
     Ok(())
 }
+
+/// Number of the user who is at the other end of a Unix socket, as the kernel has noted it (unix(7), `SO_PEERCRED`).
+pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
+    Ok(nix::sys::socket::getsockopt(&socket, nix::sys::socket::sockopt::PeerCredentials)?.uid())
+}

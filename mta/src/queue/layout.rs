@@ -12,6 +12,12 @@ pub const PID: &str = "pid";
 pub const TRIGGER: &str = "lock/trigger";
 /// The file whose lock says that a qmail-send runs.
 pub const SEND_MUTEX: &str = "lock/sendmutex";
+/// Where qmail-send listens for qmail-queuectl. The directory is qmails' alone, so that only root and qmails reach it.
+pub const QUEUECTL_SOCKET: &str = "queuectl/socket";
+/// The directory of the socket.
+pub const QUEUECTL: &str = "queuectl";
+/// The permission bit of an info file whose message is held: search, which means nothing for a file.
+pub const HELD: u32 = 0o100;
 /// The table of hosts that timed out.
 pub const TCPTO: &str = "lock/tcpto";
 

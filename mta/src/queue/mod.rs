@@ -28,6 +28,8 @@ pub mod enqueue;
 pub mod enqueue_error;
 pub mod envelope;
 pub mod layout;
+pub mod listing;
 pub mod qread;
+pub mod queuectl;
 pub mod recipients;
 pub mod trigger;

@@ -2,52 +2,57 @@
 //!
 //! Reads    info, local, remote, bounce, mess.      Writes  fd 1: the list, and complaints among it.
 //! Runs as  root, or qmails in group qmail: nobody else may look into the queue.
-//! Exits    0 · 111 if the queue cannot be read.
+//! Exits    0 · 100 used wrongly · 111 if the queue cannot be read.
 //! Manual   qmail-qread(8).
 
-use super::envelope::{Record, records};
-use super::layout::{Kind, MessageNumber};
+use super::layout::Kind;
+use super::listing::{self, Entry};
 use crate::message::date;
 use crate::setup::home::Home;
-use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
-use std::time::UNIX_EPOCH;
 use unix::descriptor;
 use unix::failure::{self, Failure};
 use unix::program::{Exit, Invocation};
 
+const USAGE: &str = "qmail-qread [ --json ]";
+
+/// How a message is written: as people read it, or as programs do.
+type Form = fn(&Entry) -> Vec<u8>;
+
 /// The program's entry.
-pub fn main(_: &Invocation) -> Result<Exit, Failure> {
+pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
+    let form: Form = match invocation.arguments.as_slice() {
+        [] => text,
+        [word] if word == b"--json" => |entry| (entry.json() + "\n").into_bytes(),
+        _ => return Err(Failure::usage(USAGE)),
+    };
     let home = Home::of_this_program()?;
     let mut out = BufWriter::new(descriptor::output());
-    let listed = list(&home, &mut out);
-    out.flush().map_err(|error| Failure::temporary("unable to write the list").because(&error))?;
+    let listed = list(&home, form, &mut out);
+    out.flush().map_err(unwritten)?;
     Ok(if listed? { Exit::SUCCESS } else { Exit::TEMPORARY })
 }
 
 /// Lists everything; false if that was not possible, which the list then says.
-fn list(home: &Home, out: &mut impl Write) -> Result<bool, Failure> {
-    let written = |error: io::Error| Failure::temporary("unable to write the list").because(&error);
+fn list(home: &Home, form: Form, out: &mut impl Write) -> Result<bool, Failure> {
     if let Err(error) = std::env::set_current_dir(home.queue()) {
-        return complain(out, "unable to chdir", &error).map_err(written);
+        return complain(out, "unable to chdir", &error).map_err(unwritten);
     }
     for directory in Kind::Info.directories() {
-        let entries = match fs::read_dir(&directory) {
-            Ok(entries) => entries,
+        let messages = match listing::numbers(&directory) {
+            Ok(messages) => messages,
             Err(error) => {
                 let what = format!("unable to opendir {}", directory.display());
-                return complain(out, &what, &error).map_err(written);
+                return complain(out, &what, &error).map_err(unwritten);
             }
         };
-        for entry in entries.flatten() {
-            let Some(message) = MessageNumber::parse(entry.file_name().as_encoded_bytes()) else { continue };
-            match describe(message) {
-                Ok(Some(text)) => out.write_all(&text).map_err(written)?,
+        for message in messages {
+            match listing::look(message) {
+                Ok(Some(entry)) => out.write_all(&form(&entry)).map_err(unwritten)?,
                 Ok(None) => {}
                 Err(error) => {
                     let reason = failure::describe(&error);
-                    writeln!(out, "warning: trouble with #{message}: {reason}").map_err(written)?;
+                    writeln!(out, "warning: trouble with #{message}: {reason}").map_err(unwritten)?;
                 }
             }
         }
@@ -60,39 +65,31 @@ fn complain(out: &mut impl Write, what: &str, error: &io::Error) -> io::Result<b
     Ok(false)
 }
 
-/// The lines of one message, or nothing if it was finished while we looked.
-fn describe(message: MessageNumber) -> io::Result<Option<Vec<u8>>> {
-    let Some(info) = unix::file::read_if_present(&Kind::Info.path(message))? else { return Ok(None) };
-    let birth = fs::metadata(Kind::Info.path(message))?.modified()?;
-    let size = fs::metadata(Kind::Mess.path(message))?.len();
-    let sender = records(&info).find_map(|record| match record {
-        Record::Sender(sender) => Some(printable(sender)),
-        _ => None,
-    });
-    let seconds = birth.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let date = date::rfc5322(seconds);
+fn unwritten(error: io::Error) -> Failure {
+    Failure::temporary("unable to write the list").because(&error)
+}
+
+/// A line for the message, and one for each recipient. The form is the documented one, to the byte.
+pub fn text(entry: &Entry) -> Vec<u8> {
+    let date = date::rfc5322(entry.birth);
     let date = date.strip_suffix(" -0000").unwrap_or(&date);
-    let mut text = format!("{date} GMT  #{message}  {size}  <").into_bytes();
-    text.extend(sender.unwrap_or_default());
+    let mut text = format!("{date} GMT  #{}  {}  <", entry.message, entry.size).into_bytes();
+    text.extend(printable(&entry.sender));
     text.extend_from_slice(b"> ");
-    if Path::new(&Kind::Bounce.path(message)).exists() {
+    if entry.bouncing {
         text.extend_from_slice(b" bouncing");
     }
-    text.push(b'\n');
-    for (kind, channel) in [(Kind::Local, "local"), (Kind::Remote, "remote")] {
-        let file = unix::file::read_if_present(&kind.path(message))?.unwrap_or_default();
-        for record in records(&file) {
-            let (done, address) = match record {
-                Record::Recipient(address) => ("", address),
-                Record::Done(address) => ("  done", address),
-                _ => continue,
-            };
-            text.extend_from_slice(format!("{done}\t{channel}\t").as_bytes());
-            text.extend(printable(address));
-            text.push(b'\n');
-        }
+    if entry.held {
+        text.extend_from_slice(b" held");
     }
-    Ok(Some(text))
+    text.push(b'\n');
+    for recipient in &entry.recipients {
+        let done = if recipient.done { "  done" } else { "" };
+        text.extend_from_slice(format!("{done}\t{}\t", recipient.channel.directory()).as_bytes());
+        text.extend(printable(&recipient.address));
+        text.push(b'\n');
+    }
+    text
 }
 
 /// What a terminal or a log may be given: bytes that could control it become `_`.

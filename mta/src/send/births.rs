@@ -5,7 +5,7 @@
 
 use crate::queue::layout::{Kind, MessageNumber};
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use unix::clock::Now;
@@ -25,8 +25,12 @@ struct Birth {
 impl Births {
     /// When a message was born, on the steady clock. Looks at info, whose mtime may have been set anew.
     pub fn of(&mut self, message: MessageNumber, now: Now) -> io::Result<i64> {
-        let mtime = fs::metadata(Kind::Info.path(message))?.mtime();
-        Ok(self.note(message, mtime, now))
+        Ok(self.seen(message, &fs::metadata(Kind::Info.path(message))?, now))
+    }
+
+    /// The same for a message whose info file was looked at already.
+    pub fn seen(&mut self, message: MessageNumber, info: &Metadata, now: Now) -> i64 {
+        self.note(message, info.mtime(), now)
     }
 
     fn note(&mut self, message: MessageNumber, mtime: i64, now: Now) -> i64 {

@@ -23,10 +23,15 @@ const DOUBLE_BOUNCE_SENDER: &[u8] = b"#@[]";
 /// Only after that may the recipient be marked done: a crash in between makes a second attempt, not a
 /// recipient of whom nobody hears.
 pub fn append(message: MessageNumber, recipient: &[u8], report: &[u8]) -> io::Result<()> {
+    append_records(message, &record(recipient, report))
+}
+
+/// The same for several records at once, so that all of them wait for the disk together.
+pub fn append_records(message: MessageNumber, records: &[u8]) -> io::Result<()> {
     let mut bounce = file::open_append(&Kind::Bounce.path(message))?;
     let length = bounce.metadata()?.len();
     let written = bounce
-        .write_all(&record(recipient, report))
+        .write_all(records)
         .and_then(|()| bounce.sync_all())
         .and_then(|()| file::sync_directory(Path::new(Kind::Bounce.directory())));
     if written.is_err() {
@@ -37,7 +42,7 @@ pub fn append(message: MessageNumber, recipient: &[u8], report: &[u8]) -> io::Re
 }
 
 /// `<recipient>:`, the report, and an empty line. No other line of it is empty, so records stay apart.
-fn record(recipient: &[u8], report: &[u8]) -> Vec<u8> {
+pub fn record(recipient: &[u8], report: &[u8]) -> Vec<u8> {
     let mut text = vec![b'<'];
     text.extend(recipient.iter().map(|byte| if *byte == b'\n' { b'_' } else { *byte }));
     text.extend_from_slice(b">:\n");

@@ -4,7 +4,7 @@ use super::births::Births;
 use super::bounce;
 use super::channel::{ByChannel, Channel};
 use super::delivery::{Delivery, DeliveryNumber, Slots, Verdict};
-use super::job::{Job, Outcome};
+use super::job::{Ending, Job, Outcome};
 use super::log::{Load, Log};
 use super::retry;
 use super::route::{self, Routing};
@@ -14,12 +14,16 @@ use super::spawner::{Report, Spawner};
 use crate::queue::envelope::{Record, records};
 use crate::queue::layout::{Kind, MessageNumber};
 use crate::queue::recipients::{self, Next, RecipientReader};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
+use std::path::Path;
 use unix::clock::Now;
 use unix::{failure, file};
 
+/// What the sender is told of recipients that an administrator gave up.
+const ENDED_BY_ADMINISTRATOR: &[u8] =
+    b"The administrator of this host has ended the attempts to deliver this message. (#5.4.7)\n";
 /// Seconds after which trouble with a file is looked at again.
 pub const TROUBLE_RETRY: i64 = 123;
 
@@ -37,6 +41,8 @@ pub struct Shared {
     pub exit_asap: bool,
     /// Deliveries started so far.
     pub last_delivery: DeliveryNumber,
+    /// Messages that wait until an administrator releases them.
+    pub held: HashSet<MessageNumber>,
 }
 
 impl Shared {
@@ -55,6 +61,19 @@ pub struct Deliveries {
     pass: Option<Pass>,
     jobs: HashMap<MessageNumber, Job>,
     job_limit: usize,
+    /// Held messages whose time had come.
+    parked: HashSet<MessageNumber>,
+}
+
+/// What is left on a channel of a message that an administrator has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// Deliveries that run; with their reports it ends.
+    RunningDeliveries,
+    /// All that was there: a file could not be read or written.
+    Everything,
 }
 
 /// The message whose recipients are being read.
@@ -67,7 +86,8 @@ impl Deliveries {
     /// A channel with nothing to do yet.
     pub fn new(channel: Channel, spawner: Spawner, concurrency: usize, job_limit: usize) -> Deliveries {
         let (slots, schedule) = (Slots::new(concurrency), Schedule::default());
-        Deliveries { channel, spawner, slots, schedule, pass: None, jobs: HashMap::new(), job_limit }
+        let (jobs, parked) = (HashMap::new(), HashSet::new());
+        Deliveries { channel, spawner, slots, schedule, pass: None, jobs, job_limit, parked }
     }
 
     /// Running deliveries and their limit.
@@ -123,6 +143,10 @@ impl Deliveries {
             return false;
         }
         let Some(message) = self.schedule.pop_due(now.steady) else { return false };
+        if shared.held.contains(&message) {
+            self.parked.insert(message);
+            return true;
+        }
         match self.open(message, now, shared) {
             Ok((job, reader)) => {
                 self.jobs.insert(message, job);
@@ -174,9 +198,20 @@ impl Deliveries {
                 true
             }
         };
+        self.end_pass(message, broken, now, shared, log)
+    }
+
+    fn end_pass(
+        &mut self,
+        message: MessageNumber,
+        broken: bool,
+        now: Now,
+        shared: &Shared,
+        log: &mut Log,
+    ) -> Option<MessageNumber> {
         self.pass = None;
         self.jobs.get_mut(&message)?.pass_ended(broken);
-        self.close_job(message, now, log)
+        self.close_job(message, now, shared, log)
     }
 
     fn start_delivery(
@@ -216,7 +251,7 @@ impl Deliveries {
         if let Some(job) = self.jobs.get_mut(&delivery.message) {
             job.delivery_ended(done);
         }
-        let complete = self.close_job(delivery.message, now, log);
+        let complete = self.close_job(delivery.message, now, shared, log);
         shared.change_load(self.channel, self.slots.running(), log);
         complete
     }
@@ -260,22 +295,103 @@ impl Deliveries {
     }
 
     /// Ends the job if it has ended. Gives the message if nothing is left of it on this channel.
-    fn close_job(&mut self, message: MessageNumber, now: Now, log: &mut Log) -> Option<MessageNumber> {
+    fn close_job(
+        &mut self,
+        message: MessageNumber,
+        now: Now,
+        shared: &Shared,
+        log: &mut Log,
+    ) -> Option<MessageNumber> {
         let outcome = self.jobs.get(&message)?.outcome()?;
         let job = self.jobs.remove(&message)?;
-        if outcome == Outcome::Again {
-            self.schedule.push(job.next_attempt, message);
-            return None;
+        let finished = match (outcome, job.ending()) {
+            (Outcome::Complete, _) => self.unlink(message, log),
+            (Outcome::Again, Some(ending)) => self.give_up(message, ending, shared, log),
+            (Outcome::Again, None) => {
+                self.schedule.push(job.next_attempt, message);
+                return None;
+            }
+        };
+        if !finished {
+            self.schedule.push(now.steady.saturating_add(TROUBLE_RETRY), message);
         }
+        finished.then_some(message)
+    }
+
+    /// Removes the channel file, all of whose recipients are done; false if that has to be tried again.
+    fn unlink(&self, message: MessageNumber, log: &mut Log) -> bool {
         let kind = self.channel.kind();
         match fs::remove_file(kind.path(message)) {
             Err(error) if !failure::is_absent(&error) => {
                 log.warning(format!("unable to unlink {}; will try again later", kind.name(message)));
-                self.schedule.push(now.steady.saturating_add(TROUBLE_RETRY), message);
-                None
+                false
             }
-            _ => Some(message),
+            _ => true,
         }
+    }
+
+    /// Ends a message of which no delivery runs: writes down who has to be told of it, then removes the channel
+    /// file. A crash in between makes another attempt, not a recipient of whom nobody hears.
+    fn give_up(&self, message: MessageNumber, ending: Ending, shared: &Shared, log: &mut Log) -> bool {
+        let kind = self.channel.kind();
+        let recorded = match ending {
+            Ending::Expire => record_waiting(&kind.path(message), message, &shared.routing),
+            Ending::Remove => Ok(()),
+        };
+        if let Err(error) = recorded {
+            let why = failure::describe(&error);
+            log.warning(format!("unable to expire {}: {why}; it stays as it was", kind.name(message)));
+            return false;
+        }
+        self.unlink(message, log)
+    }
+
+    /// An administrator holds a message: no delivery of it begins any more. Whether some are running.
+    pub fn hold(&mut self, message: MessageNumber, now: Now, shared: &Shared, log: &mut Log) -> bool {
+        if self.pass.as_ref().is_some_and(|pass| pass.message == message) {
+            // Recipients that were not read yet make it wait for its next attempt; it is held by then.
+            // Nothing can be complete now: what is complete has been read to its end.
+            self.end_pass(message, true, now, shared, log);
+        }
+        self.jobs.contains_key(&message)
+    }
+
+    /// The end of a hold: an attempt whose time has come meanwhile begins.
+    pub fn release(&mut self, message: MessageNumber, now: Now) {
+        if self.parked.remove(&message) {
+            self.schedule.push(now.steady, message);
+        }
+    }
+
+    /// An administrator ends a message. What is left of it on this channel.
+    pub fn end(
+        &mut self,
+        message: MessageNumber,
+        ending: Ending,
+        now: Now,
+        shared: &Shared,
+        log: &mut Log,
+    ) -> Left {
+        if let Some(job) = self.jobs.get_mut(&message) {
+            job.end(ending);
+            if self.pass.as_ref().is_some_and(|pass| pass.message == message) {
+                self.end_pass(message, true, now, shared, log);
+            }
+            if self.jobs.contains_key(&message) {
+                return Left::RunningDeliveries;
+            }
+            return if self.schedule.remove(message) { self.trouble(message, now) } else { Left::Nothing };
+        }
+        let waits = self.schedule.remove(message) || self.parked.remove(&message);
+        if waits && !self.give_up(message, ending, shared, log) {
+            return self.trouble(message, now);
+        }
+        Left::Nothing
+    }
+
+    fn trouble(&mut self, message: MessageNumber, now: Now) -> Left {
+        self.schedule.push(now.steady.saturating_add(TROUBLE_RETRY), message);
+        Left::Everything
     }
 
     /// Writes down when each waiting message is due, as the mtime of its channel file, for the next start.
@@ -291,6 +407,22 @@ impl Deliveries {
             }
         }
     }
+}
+
+/// Puts the recipients that wait into the bounce record, and waits until that is on disk.
+fn record_waiting(channel_file: &Path, message: MessageNumber, routing: &Routing) -> io::Result<()> {
+    let mut reader = RecipientReader::open(channel_file)?;
+    let mut text = Vec::new();
+    loop {
+        match reader.next_record()? {
+            Next::Recipient { address, .. } => {
+                text.extend(bounce::record(routing.without_prefix(&address), ENDED_BY_ADMINISTRATOR));
+            }
+            Next::Done | Next::Unknown => {}
+            Next::End => break,
+        }
+    }
+    if text.is_empty() { Ok(()) } else { bounce::append_records(message, &text) }
 }
 
 /// The envelope sender of a preprocessed message.

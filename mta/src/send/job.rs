@@ -19,6 +19,17 @@ pub struct Job {
     /// Recipients seen in this pass that are not done.
     undone: usize,
     pass: PassState,
+    /// What becomes of the recipients that are left, if an administrator ended the message meanwhile.
+    ending: Option<Ending>,
+}
+
+/// How an administrator ends a message before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The sender is told of the recipients that are left.
+    Expire,
+    /// Nobody is told.
+    Remove,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +53,8 @@ impl Job {
     /// A job for a pass that begins now. `birth` is the message's, on the steady clock.
     pub fn new(sender: Vec<u8>, birth: i64, plan: Plan) -> Job {
         let next_attempt = birth.saturating_add(plan.next_age);
-        Job { sender, dying: plan.dying, next_attempt, running: 0, undone: 0, pass: PassState::Reading }
+        let (dying, pass) = (plan.dying, PassState::Reading);
+        Job { sender, dying, next_attempt, running: 0, undone: 0, pass, ending: None }
     }
 
     /// A delivery was started for a recipient.
@@ -62,6 +74,16 @@ impl Job {
     /// The pass has seen all recipients, or, if `broken`, as many as it could.
     pub fn pass_ended(&mut self, broken: bool) {
         self.pass = if broken { PassState::Broken } else { PassState::ReadToEnd };
+    }
+
+    /// No further attempts follow this one.
+    pub fn end(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+    }
+
+    /// Whether an administrator ended the message.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
     }
 
     /// How the job ended, once it has.

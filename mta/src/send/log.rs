@@ -5,6 +5,7 @@
 
 use super::channel::{ByChannel, Channel};
 use crate::queue::layout::MessageNumber;
+use crate::queue::queuectl::request::Request;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -91,6 +92,11 @@ impl Log {
     /// A bounce of a bounce of a bounce ends here.
     pub fn triple_bounce(&mut self, message: MessageNumber) {
         self.text(format!("triple bounce: discarding bounce/{message}"));
+    }
+
+    /// An administrator's order is carried out.
+    pub fn order(&mut self, request: &Request) {
+        self.text(format!("queuectl: {} msg {}", request.action.word(), request.message));
     }
 
     /// A message leaves the queue.

@@ -3,6 +3,8 @@
 //! Each turn gives everybody a little: commands out, reports in, some new mail, some attempts, some
 //! finished messages, some stray ones. So neither a burst of new mail nor a long queue starves the other.
 
+mod obey;
+
 use super::births::Births;
 use super::bounce;
 use super::channel::{ByChannel, Channel};
@@ -11,14 +13,16 @@ use super::cleanup::Cleanup;
 use super::deliveries::{Deliveries, Shared, TROUBLE_RETRY, read_sender};
 use super::intake::Intake;
 use super::log::{Helper, Log};
+use super::orders::Orders;
 use super::retry;
 use super::route::Routing;
 use super::schedule::Schedule;
 use super::settings::Settings;
 use super::spawner::Spawner;
 use crate::control::Control;
-use crate::queue::layout::{Kind, MessageNumber};
+use crate::queue::layout::{HELD, Kind, MessageNumber};
 use crate::setup::home::Home;
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -33,6 +37,16 @@ use unix::signal::{Signal, Signals};
 /// Longest sleep, in seconds.
 const LONGEST_SLEEP: i64 = 86_400;
 
+/// Those whom the manager talks with.
+pub struct Connections {
+    /// The spawners, each with the most deliveries that it can run at once.
+    pub spawners: ByChannel<(Spawner, usize)>,
+    /// qmail-clean.
+    pub cleaner: Cleaner,
+    /// qmail-queuectl.
+    pub orders: Orders,
+}
+
 /// The queue manager.
 pub struct Manager {
     home: Home,
@@ -46,6 +60,10 @@ pub struct Manager {
     finished: Schedule,
     /// Messages whose files could not be looked at.
     unread: Schedule,
+    /// Orders of administrators.
+    orders: Orders,
+    /// Messages that an administrator removed: nobody is told of their recipients.
+    removed: HashSet<MessageNumber>,
     /// Helpers whose loss was noticed.
     lost: Vec<Helper>,
     /// The lock that keeps a second manager away.
@@ -59,10 +77,10 @@ impl Manager {
         control: Control,
         settings: Settings,
         routing: Routing,
-        spawners: ByChannel<(Spawner, usize)>,
-        cleaner: Cleaner,
+        connections: Connections,
         mutex: File,
     ) -> Manager {
+        let Connections { spawners, cleaner, orders } = connections;
         let limit = |channel: Channel| (*settings.concurrency.get(channel)).min(spawners.get(channel).1);
         let limits = ByChannel { local: limit(Channel::Local), remote: limit(Channel::Remote) };
         let jobs = limits.local.saturating_add(limits.remote);
@@ -72,7 +90,8 @@ impl Manager {
         };
         let load = ByChannel { local: deliveries.local.load(), remote: deliveries.remote.load() };
         let births = Births::default();
-        let shared = Shared { settings, routing, births, load, exit_asap: false, last_delivery: 0 };
+        let held = HashSet::new();
+        let shared = Shared { settings, routing, births, load, exit_asap: false, last_delivery: 0, held };
         let steady = Now::read().steady;
         Manager {
             home,
@@ -84,6 +103,8 @@ impl Manager {
             cleanup: Cleanup::new(steady),
             finished: Schedule::default(),
             unread: Schedule::default(),
+            orders,
+            removed: HashSet::new(),
             lost: Vec::new(),
             _mutex: mutex,
         }
@@ -99,6 +120,7 @@ impl Manager {
             // First of all: mail that came after a signal is treated as the signal asks.
             self.take_signals(signals, now, log);
             self.take_reports(now, log);
+            self.take_orders(now, log);
             if !self.shared.exit_asap {
                 self.take_new_mail(pulled, now, log);
                 self.start_deliveries(now, log);
@@ -154,6 +176,7 @@ impl Manager {
         let trigger = self.intake.trigger().filter(|_| !self.shared.exit_asap);
         waiting.extend(trigger.map(|descriptor| (descriptor, Interest::Read)));
         waiting.extend(self.cleaner.descriptor().map(|descriptor| (descriptor, Interest::Read)));
+        waiting.extend(self.orders.interests());
         for channel in Channel::ALL {
             let spawner = self.deliveries.get(channel).spawner_state();
             waiting.extend(spawner.reports().map(|descriptor| (descriptor, Interest::Read)));
@@ -165,6 +188,7 @@ impl Manager {
 
     fn next_due(&self, now: Now) -> i64 {
         let mut due: Vec<i64> = self.finished.next_due().into_iter().chain(self.unread.next_due()).collect();
+        due.extend(self.orders.are_pending().then_some(now.steady));
         if !self.shared.exit_asap {
             due.extend([self.intake.next_due(now.steady), self.cleanup.next_due(now.steady)]);
             due.extend(Channel::ALL.iter().filter_map(|channel| self.deliveries.get(*channel).next_due()));
@@ -243,7 +267,12 @@ impl Manager {
             // Info that a crash has torn: nobody can be told, but the message is not thrown away.
             Err(_) => return later(Kind::Info, message, log),
         };
-        if !bounce::send(message, &sender, &self.home, &self.shared.settings, log) {
+        let is_told = if self.removed.contains(&message) {
+            unlink_if_there(&Kind::Bounce.path(message), log)
+        } else {
+            bounce::send(message, &sender, &self.home, &self.shared.settings, log)
+        };
+        if !is_told {
             return false;
         }
         log.end(message);
@@ -252,6 +281,8 @@ impl Manager {
             return false;
         }
         self.shared.births.forget(message);
+        self.shared.held.remove(&message);
+        self.removed.remove(&message);
         if self.cleaner.remove_message(message) == Answer::Failed {
             log.warning(format!("qmail-clean unable to clean up foop/{message}"));
         }
@@ -318,8 +349,13 @@ impl Manager {
         if is_there(Kind::Todo, message).map_err(|_| Kind::Todo)? {
             return Ok(());
         }
-        let birth = match self.shared.births.of(message, now) {
-            Ok(birth) => birth,
+        let birth = match fs::metadata(Kind::Info.path(message)) {
+            Ok(info) => {
+                if info.mode() & HELD != 0 {
+                    self.shared.held.insert(message);
+                }
+                self.shared.births.seen(message, &info, now)
+            }
             Err(error) if failure::is_absent(&error) => return Ok(()),
             Err(_) => return Err(Kind::Info),
         };
@@ -362,6 +398,16 @@ fn is_there(kind: Kind, message: MessageNumber) -> io::Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if failure::is_absent(&error) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+fn unlink_if_there(path: &Path, log: &mut Log) -> bool {
+    match fs::remove_file(path) {
+        Err(error) if !failure::is_absent(&error) => {
+            log.warning(format!("unable to unlink {}", path.display()));
+            false
+        }
+        _ => true,
     }
 }
 

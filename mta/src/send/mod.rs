@@ -1,6 +1,6 @@
 //! `qmail-send` manages the queue: it sorts recipients, starts deliveries, retries, and bounces.
 //!
-//! Reads    the queue; fds 2, 4: reports of the spawners; fd 6: answers of qmail-clean; the trigger.
+//! Reads    the queue; fds 2, 4: reports of the spawners; fd 6: answers of qmail-clean; the trigger; orders of qmail-queuectl.
 //! Writes   fd 0: the log; fds 1, 3: commands to the spawners; fd 5: commands to qmail-clean; info, local,
 //!          remote and bounce in the queue.
 //! Runs as  qmails.   Trusts  the spawners for slot numbers, qmail-queue for the form of todo, nobody for contents.
@@ -19,6 +19,7 @@ pub mod intake;
 pub mod job;
 pub mod log;
 pub mod manager;
+pub mod orders;
 pub mod preprocess;
 pub mod retry;
 pub mod route;
@@ -34,7 +35,8 @@ use crate::setup::home::Home;
 use channel::ByChannel;
 use cleaner::Cleaner;
 use log::Log;
-use manager::Manager;
+use manager::{Connections, Manager};
+use orders::Orders;
 use settings::Settings;
 use spawner::Spawner;
 use std::fs::{File, OpenOptions};
@@ -54,7 +56,7 @@ pub fn main(_: &Invocation) -> Result<Exit, Failure> {
         remote: (remote_out, remote_in),
         cleaner: Cleaner::connect(cleaner_out, cleaner_in),
     };
-    let mut started = start(helpers).map_err(|reason| {
+    let mut started = start(helpers, &mut log).map_err(|reason| {
         log.cannot_start(&reason);
         silent()
     })?;
@@ -85,7 +87,7 @@ struct Started {
 }
 
 /// Everything that can go wrong before the first message; the text of what did.
-fn start(helpers: Descriptors) -> Result<Started, String> {
+fn start(helpers: Descriptors, log: &mut Log) -> Result<Started, String> {
     let home = Home::of_this_program().map_err(|_| "unable to switch to home directory")?;
     std::env::set_current_dir(home.path()).map_err(|_| "unable to switch to home directory")?;
     let control = Control::new(home.control());
@@ -104,7 +106,8 @@ fn start(helpers: Descriptors) -> Result<Started, String> {
     let local = Spawner::connect(helpers.local.0, helpers.local.1).map_err(no_fire)?;
     let remote = Spawner::connect(helpers.remote.0, helpers.remote.1).map_err(no_fire)?;
     let spawners = ByChannel { local, remote };
-    let manager = Manager::new(home, control, settings, routing, spawners, helpers.cleaner, mutex);
+    let connections = Connections { spawners, cleaner: helpers.cleaner, orders: Orders::listen(log) };
+    let manager = Manager::new(home, control, settings, routing, connections, mutex);
     Ok(Started { manager, signals })
 }
 

@@ -78,6 +78,7 @@ const FOR_ALL: &[&str] = &[
     "preline",
     "qmail-inject",
     "qmail-qread",
+    "qmail-queuectl",
     "qmail-setup",
     "qmail-showctl",
     "qmail-smtpd",
@@ -148,6 +149,7 @@ fn queue_directories() -> Vec<Entry> {
         entry("queue", What::Directory, qmailq, 0o750),
         entry("queue/pid", What::Directory, qmailq, 0o700),
         entry("queue/lock", What::Directory, qmailq, 0o750),
+        entry(&format!("queue/{}", layout::QUEUECTL), What::Directory, qmails, 0o700),
     ];
     let kinds = [
         (Kind::Intd, qmailq, 0o700),

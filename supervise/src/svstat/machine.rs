@@ -3,7 +3,7 @@
 use super::look::{Seen, Trouble};
 use crate::supervise::state::Want;
 use crate::supervise::status::Phase;
-use std::fmt::Write;
+use unix::json::{self, quoted};
 use unix::stamp::Stamp;
 
 type Look = Result<Seen, Trouble>;
@@ -18,8 +18,7 @@ pub fn json(name: &[u8], look: &Look, now: Stamp) -> String {
             fields.push(("trouble", quoted(trouble.text())));
         }
     }
-    let members: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    format!("{{{}}}\n", members.join(","))
+    json::object(&fields) + "\n"
 }
 
 fn json_fields(seen: &Seen, now: Stamp) -> Vec<(&'static str, String)> {
@@ -65,23 +64,6 @@ fn last_end(wait_status: i32) -> (&'static str, String) {
         0 => ("last_exit", (wait_status >> 8 & 0xff).to_string()),
         signal => ("last_signal", signal.to_string()),
     }
-}
-
-/// A string of JSON, which is also one of Prometheus. What is not UTF-8 is replaced.
-fn quoted(bytes: &[u8]) -> String {
-    let mut text = String::from('"');
-    for letter in String::from_utf8_lossy(bytes).chars() {
-        match letter {
-            '"' | '\\' => text.extend(['\\', letter]),
-            '\n' => text.push_str("\\n"),
-            control if control < ' ' => {
-                write!(text, "\\u{:04x}", u32::from(control)).expect("a String takes whatever is written");
-            }
-            other => text.push(other),
-        }
-    }
-    text.push('"');
-    text
 }
 
 /// A metric: its name, its type, what it says, and its value for a service that has one.
