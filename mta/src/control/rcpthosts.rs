@@ -85,7 +85,7 @@ mod tests {
     fn database(keys: &[&[u8]]) -> Vec<u8> {
         let mut builder = cdb::Builder::in_memory();
         keys.iter().for_each(|key| builder.add(key, b"").unwrap());
-        builder.finish().unwrap()
+        builder.finish().unwrap().into_inner()
     }
 
     #[test]

@@ -201,11 +201,17 @@ mod tests {
     fn a_foreign_database_is_an_error_and_not_an_absent_user() {
         let mut foreign = cdb::Builder::in_memory();
         foreign.add(b"!joe\0", b"joe").unwrap();
-        assert!(matches!(find(&open(&foreign.finish().unwrap()), b"joe"), Err(LookupError::NoPrefixEnds)));
+        assert!(matches!(
+            find(&open(foreign.finish().unwrap().get_ref()), b"joe"),
+            Err(LookupError::NoPrefixEnds)
+        ));
         let mut short = cdb::Builder::in_memory();
         short.add(b"!joe\0", b"joe\x001").unwrap();
         short.add(b"", b"").unwrap();
-        assert!(matches!(find(&open(&short.finish().unwrap()), b"joe"), Err(LookupError::BadRecord)));
+        assert!(matches!(
+            find(&open(short.finish().unwrap().get_ref()), b"joe"),
+            Err(LookupError::BadRecord)
+        ));
     }
 
     /// The rule of the manual, without a database: (is a prefix, name, user).

@@ -57,6 +57,10 @@ pub fn parse(line: &[u8]) -> Result<Line<'_>, Malformed> {
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(Line::Blank);
     }
+    // In the database a NUL ends an item: what follows would be another instruction, or a key that nobody has.
+    if line.contains(&0) {
+        return Err(Malformed);
+    }
     let Some((address, rest)) = split_at_colon(line, 0) else { return Ok(Line::WithoutColon) };
     if let Ok(data) = instructions(rest) {
         return Ok(Line::Rule(Rule { address: plain_address(address)?, data }));
@@ -217,9 +221,18 @@ mod tests {
 
     #[test]
     fn what_follows_the_instruction_must_be_variables() {
-        for line in
-            ["1:denyx", "1:allow X", "1: allow", "1:allow,", "1:allow,X=", "1:allow,X=\"a", "1:", "1:DENY"]
-        {
+        for line in [
+            "1:allow,A=\"\0D\"",
+            "1\0:deny",
+            "1:denyx",
+            "1:allow X",
+            "1: allow",
+            "1:allow,",
+            "1:allow,X=",
+            "1:allow,X=\"a",
+            "1:",
+            "1:DENY",
+        ] {
             assert_eq!(rule(line), None, "{line}");
         }
     }
