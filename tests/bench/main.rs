@@ -5,6 +5,7 @@
 
 mod compare;
 mod tcprules;
+mod tcpserver;
 
 use compare::Comparison;
 
@@ -12,7 +13,7 @@ use compare::Comparison;
 type Benchmark = fn() -> Vec<Comparison>;
 
 /// The benchmarks by name, in the order of the tables.
-const BENCHMARKS: &[(&str, Benchmark)] = &[("tcprules", tcprules::run)];
+const BENCHMARKS: &[(&str, Benchmark)] = &[("tcprules", tcprules::run), ("tcpserver", tcpserver::run)];
 
 fn main() {
     // cargo passes options of its own test runner, such as --bench.

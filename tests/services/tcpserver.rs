@@ -1,6 +1,8 @@
 //! `tcpserver` as a service: both address families, bad moments, and what its children get.
 
-use harness::{Answer, Call, DnsServer, Record, TcpServer, program, scratch, skipped, wait_until};
+use harness::{
+    Answer, Call, DnsServer, Record, TcpServer, copy_program, program, scratch, skipped, wait_until,
+};
 use std::io::{Read, Write};
 use std::path::Path;
 use unix::signal::Signal;
@@ -366,7 +368,7 @@ fn a_balancer_says_for_whom_it_connects() {
 fn the_program_that_looks_up_names_is_missed_at_the_start_and_not_with_each_connection() {
     let directory = scratch();
     let alone = directory.path().join("tcpserver");
-    std::fs::copy(program("tcpserver"), &alone).expect("a copy");
+    copy_program("tcpserver", &alone);
     let outcome = Call::path(&alone).args(["-R", "127.0.0.1", "0", "true"]).run();
     let expected = "tcpserver: fatal: unable to find tcpnames: file does not exist\n";
     assert_eq!((outcome.code, outcome.err_text().as_str()), (111, expected));
