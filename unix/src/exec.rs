@@ -104,7 +104,7 @@ impl Program {
     }
 
     /// The same by another way of calling the kernel, which gets the path, the arguments and the environment as
-    /// [`execve`](libc::execve) does. Asks for no memory. There is no way round a script without `#!`.
+    /// `execve` does. Asks for no memory. There is no way round a script without `#!`.
     pub(crate) fn attempt_with(
         &self,
         execve: impl Fn(&CStr, *const *const c_char, *const *const c_char) -> Errno,

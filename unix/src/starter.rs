@@ -5,7 +5,7 @@
 //! written down before, in a [`Start`]: it says some lines, places descriptors, and becomes a program or exits.
 //!
 //! Such a child must not touch what belongs to the parent's thread: the allocator, thread-local variables and, among these,
-//! `errno`. So it talks to the kernel by itself ([`call`]), on a stack of its own, and reads nothing but its `Start`, which
+//! `errno`. So it talks to the kernel by itself (`call`), on a stack of its own, and reads nothing but its `Start`, which
 //! stays where it is until the kernel says that the child has left our memory. On a processor for which we do not know how
 //! to call the kernel, the parent waits as for a vfork.
 
