@@ -11,7 +11,7 @@ use crate::rules::syntax::{self, Line, Malformed};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Seek, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use unix::cdb::Builder;
@@ -29,10 +29,11 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     }
     install(database, temporary, |file| {
         let mut input = BufReader::with_capacity(BUFFER, descriptor::input());
-        compile(&mut input, file, |number, line| {
+        let file = Flowing { file, waiting: 0 };
+        let compiled = compile(&mut input, file, |number, line| {
             invocation.warn([&b"no colon, so no rule: "[..], &printable(line), &place(number)].concat());
-        })
-        .map_err(|trouble| match trouble {
+        });
+        compiled.map(|flowing| flowing.file).map_err(|trouble| match trouble {
             Trouble::Malformed { number, line } => {
                 let line = printable(&line);
                 Failure::permanent([&b"unable to parse this line: "[..], &line, &place(number)].concat())
@@ -148,6 +149,37 @@ fn create_aside(path: &Path) -> io::Result<File> {
     }
 }
 
+/// A file whose bytes are on their way to the disk while more are made, so that the sync at the end finds little to do.
+struct Flowing {
+    file: File,
+    /// Bytes written since the kernel was last asked to start.
+    waiting: usize,
+}
+
+impl Write for Flowing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.waiting = self.waiting.saturating_add(written);
+        if self.waiting >= FLOW {
+            file::start_writing(&self.file);
+            self.waiting = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Flowing {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.file.seek(position)
+    }
+}
+
+/// How much is written before it is sent on its way.
+const FLOW: usize = 1 << 22;
 /// How much of the rules is read at a time.
 const BUFFER: usize = 1 << 16;
 

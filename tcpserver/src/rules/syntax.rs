@@ -127,6 +127,10 @@ fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
 /// An address without colons. A `/` makes a block and a `-` a range of numbers, unless there is a name in the address.
 fn plain_address(text: &[u8]) -> Result<Address<'_>, Malformed> {
     let one = Address::One(text.into());
+    // Most are none of the others.
+    if !text.iter().any(|byte| matches!(byte, b'=' | b'@' | b'/' | b'-')) {
+        return Ok(one);
+    }
     if text.contains(&b'=') || text.contains(&b'@') {
         return Ok(one);
     }
