@@ -7,6 +7,7 @@ pub mod environment;
 pub mod filters;
 pub mod ident;
 pub mod lookups;
+pub mod names;
 pub mod rblsmtpd;
 pub mod rules;
 pub mod server;

@@ -7,6 +7,7 @@ mod compare;
 mod loggers;
 mod supervise;
 mod tcprules;
+mod tcpserver;
 
 use compare::Comparison;
 
@@ -14,8 +15,12 @@ use compare::Comparison;
 type Benchmark = fn() -> Vec<Comparison>;
 
 /// The benchmarks by name, in the order of the tables.
-const BENCHMARKS: &[(&str, Benchmark)] =
-    &[("tcprules", tcprules::run), ("loggers", loggers::run), ("supervise", supervise::run)];
+const BENCHMARKS: &[(&str, Benchmark)] = &[
+    ("tcpserver", tcpserver::run),
+    ("tcprules", tcprules::run),
+    ("loggers", loggers::run),
+    ("supervise", supervise::run),
+];
 
 fn main() {
     // cargo passes options of its own test runner, such as --bench.

@@ -50,7 +50,6 @@ fn odd_rules_make_the_same_database() {
         "nocolon\n1.2.3.4:deny\nnocolon either",
         "\u{e9}:allow,N=\"\u{e9}\"\n",
         "1.2.3.4:allow,X= a-b ,Y=\r\r\n#",
-        "a\0b:allow,C=\"d\0e\"\n",
     ] {
         same(rules);
     }
@@ -165,6 +164,40 @@ fn our_complaint_has_the_line_number_and_leaves_no_temporary_file() {
         "tcprules: fatal: unable to parse this line: 1.2.3.4:den?y (line 3 of standard input)\n"
     );
     assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 0);
+}
+
+/// A rule that is not quite one is named, with its line, and what was in force stays so.
+#[test]
+fn bad_input_is_named_by_its_line_and_the_database_stays() {
+    let long = format!("1.2.3.4:allow,A=\"{}", "x".repeat(1 << 20));
+    for (line, shown) in [
+        ("10.0.0.0/33:deny", "10.0.0.0/33:deny"),
+        ("10.0.0.1/8:deny", "10.0.0.1/8:deny"),
+        ("10.0.0.0/:deny", "10.0.0.0/:deny"),
+        ("10.0.0.0/8:deny\n10.0.0.0/8:allow", "10.0.0.0/8:allow"),
+        ("2001:db8::/129:deny", "2001:db8::/129:deny"),
+        ("1.2.3.4:allow,A=\"odd", "1.2.3.4:allow,A=\"odd"),
+        ("1.2.3.4:allow,A=\"\0D\"", "1.2.3.4:allow,A=\"?D\""),
+        ("1.2.3.4\0:deny", "1.2.3.4?:deny"),
+        (&long, &long),
+    ] {
+        let directory = scratch();
+        let cdb = directory.path().join("rules.cdb");
+        fs::write(&cdb, "as it was").expect("a file");
+        let outcome = compile(&program("tcprules"), directory.path(), format!("# first\n{line}\n:allow\n"));
+        let number = 2 + line.matches('\n').count();
+        let expected = format!(
+            "tcprules: fatal: unable to parse this line: {shown} (line {number} of standard input)\n"
+        );
+        assert!(outcome.code == 100 && outcome.err_text() == expected, "{}", outcome.err_text());
+        assert_eq!(fs::read(&cdb).expect("a file"), b"as it was");
+        assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
+    }
+}
+
+#[test]
+fn a_rule_of_a_million_bytes_is_a_rule() {
+    same(format!("1.2.3.4:allow,A=\"{}\"\n:deny\n", "x".repeat(1 << 20)));
 }
 
 #[test]

@@ -10,8 +10,13 @@ use std::net::TcpListener;
 use std::path::Path;
 use unix::signal::Signal;
 
+/// The reference program's line; ours names its further options as well.
 const USAGE: &str = "tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] \
     [ -B banner ] [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program\n";
+
+fn without_our_options(text: &str) -> String {
+    text.replace("-1SU", "-1U").replace(" [ -C limit ] [ -n limit ] [ -f limit ] [ -Y balancers ]", "")
+}
 
 /// A server that asks nobody anything.
 fn start(program: &Path, options: &[&str], command: &[&str]) -> TcpServer {
@@ -30,11 +35,11 @@ fn a_wrong_call_gets_the_usage_line() {
     both("tcpserver", |program| {
         for words in [&[][..], &["0"], &["0", "25"]] {
             let outcome = Call::path(program).args(words).run();
-            assert_eq!((outcome.code, outcome.err_text().as_str()), (100, USAGE));
+            assert_eq!((outcome.code, without_our_options(&outcome.err_text()).as_str()), (100, USAGE));
         }
         let outcome = Call::path(program).arg("-y").run();
         let expected = format!("tcpserver: illegal option -- y\n{USAGE}");
-        assert_eq!((outcome.code, outcome.err_text()), (100, expected));
+        assert_eq!((outcome.code, without_our_options(&outcome.err_text())), (100, expected));
         let silent = Call::path(program).arg("-q").run();
         assert_eq!((silent.code, silent.err_text().as_str()), (100, ""));
     });

@@ -1,6 +1,8 @@
 //! `tcpserver` as a service: both address families, bad moments, and what its children get.
 
-use harness::{Answer, Call, DnsServer, Record, TcpServer, program, scratch, skipped, wait_until};
+use harness::{
+    Answer, Call, DnsServer, Record, TcpServer, copy_program, program, scratch, skipped, wait_until,
+};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
@@ -205,6 +207,33 @@ fn m5_damaged_rules_are_answers_or_refusals() {
     }
 }
 
+/// M5: the same while the server runs, with a file that is cut or changed under it.
+#[test]
+fn m5_damaged_rules_let_nobody_in_whom_they_deny_and_the_server_goes_on() {
+    let directory = scratch();
+    let rules = "127.0.0.1:deny\n:deny\n";
+    let made = Call::ours("tcprules").within(directory.path()).args(["r.cdb", "r.tmp"]).input(rules).run();
+    assert_eq!(made.code, 0);
+    let path = directory.path().join("r.cdb");
+    let whole = std::fs::read(&path).expect("a database");
+    let server = start(&["-HRl0", "-x", &path.display().to_string()], "127.0.0.1", &["echo", "in"]);
+    for length in (0..whole.len()).step_by(211) {
+        std::fs::write(&path, &whole[..length]).expect("a file");
+        assert_eq!(server.ask(), "", "{length}");
+    }
+    // Every byte of what decides: the keys' headers and tables, and the records.
+    for at in (0..whole.len()).filter(|at| *at >= 2048 || whole[*at] != 0).step_by(5) {
+        let mut changed = whole.clone();
+        changed[at] ^= 0x5a;
+        std::fs::write(&path, &changed).expect("a file");
+        let said = server.ask();
+        assert!(said.is_empty() || said == "in\n", "{at}");
+    }
+    std::fs::write(&path, &whole).expect("a file");
+    assert_eq!(server.ask(), "");
+    server.logged("tcpserver: deny ");
+}
+
 /// M4: cut and nonsensical replies and aliases in a circle are "try again", never a crash or "no such name".
 #[test]
 fn m4_dns_replies_that_make_no_sense_are_temporary() {
@@ -363,6 +392,52 @@ fn a_balancer_says_for_whom_it_connects() {
     assert_eq!(say(b"HELO x\r\n"), "");
     let expected = "tcpserver: warning: dropping connection, unable to read PROXY header: protocol error";
     assert_eq!(server.logged("tcpserver: warning"), expected);
+}
+
+#[test]
+fn the_program_that_looks_up_names_is_missed_at_the_start_and_not_with_each_connection() {
+    let directory = scratch();
+    let alone = directory.path().join("tcpserver");
+    copy_program("tcpserver", &alone);
+    let outcome = Call::path(&alone).args(["-R", "127.0.0.1", "0", "true"]).run();
+    let expected = "tcpserver: fatal: unable to find tcpnames: file does not exist\n";
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (111, expected));
+    let server = TcpServer::start(&alone, &["-HRl0"], "127.0.0.1", &["echo", "in"], &[]);
+    assert_eq!(server.ask(), "in\n");
+}
+
+#[test]
+fn tcpnames_answers_each_question_with_a_line() {
+    let names = DnsServer::start([
+        ("1.2.0.192.in-addr.arpa", Answer::Records(vec![Record::Name("Liar.Example".into())])),
+        ("liar.example", Answer::Records(vec![Record::Address([192, 0, 2, 2].into())])),
+        ("2.2.0.192.in-addr.arpa", Answer::Records(vec![Record::Name("liar.example".into())])),
+        ("broken.example", Answer::ServerFailure),
+    ]);
+    let questions =
+        ["name=192.0.2.1", "confirmed=192.0.2.1", "confirmed=192.0.2.2", "addresses=liar.example"];
+    let call = Call::ours("tcpnames").env("DNSCACHEIP", names.address());
+    let outcome = call.args(questions).args(["name=192.0.2.9", "addresses=broken.example"]).run();
+    assert_eq!(outcome.code, 0, "{}", outcome.err_text());
+    let expected = "+liar.example\n-\n+liar.example\n+192.0.2.2\n-\n?the DNS server answered: ";
+    assert!(outcome.out_text().starts_with(expected), "{}", outcome.out_text());
+    for wrong in [&[][..], &["192.0.2.1"], &["name=liar.example"]] {
+        assert_eq!(Call::ours("tcpnames").args(wrong).run().code, 100, "{wrong:?}");
+    }
+}
+
+/// Children share the server's memory for a moment; so many at a time that some have to be waited for.
+#[test]
+fn a_burst_of_connections_is_served_whole() {
+    let server = start(&["-HRl0", "-c200"], "127.0.0.1", &["sh", "-c", "echo $TCPREMOTEPORT"]);
+    let streams: Vec<_> = (0..150).map(|_| server.connect("127.0.0.1")).collect();
+    for mut stream in streams {
+        let port = stream.local_addr().expect("our address").port();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("the program's words");
+        assert_eq!(text, format!("{port}\n"));
+    }
+    wait_until("all ends", || server.log().matches(" status 0\n").count() == 150);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! A reader trusts nothing in the file: a damaged one gives an error, never a wrong read.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufWriter, Cursor, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 
 const HEADER: u64 = 2048;
@@ -18,77 +18,111 @@ fn hash(key: &[u8]) -> u32 {
     key.iter().fold(5381, |hash: u32, byte| hash.wrapping_mul(33) ^ u32::from(*byte))
 }
 
-/// A database that is being built in memory.
-#[derive(Default)]
-pub struct Builder {
-    records: Vec<u8>,
+/// A database that is being written. Of what is written, only where each record lies is kept in memory.
+pub struct Builder<W: Write + Seek> {
+    output: BufWriter<W>,
+    /// Where the next record goes.
+    position: u64,
     /// (hash, file position) of each record, in order.
     index: Vec<(u32, u32)>,
 }
 
-impl Builder {
-    /// An empty database.
-    pub fn new() -> Builder {
-        Builder::default()
+impl Builder<Cursor<Vec<u8>>> {
+    /// An empty database in memory.
+    pub fn in_memory() -> Builder<Cursor<Vec<u8>>> {
+        let mut output = Cursor::new(vec![0; TABLES * 8]);
+        output.set_position(HEADER);
+        Builder { output: BufWriter::with_capacity(BUFFER, output), position: HEADER, index: Vec::new() }
+    }
+}
+
+impl<W: Write + Seek> Builder<W> {
+    /// An empty database, to be written to an empty file.
+    pub fn new(output: W) -> io::Result<Builder<W>> {
+        let mut output = BufWriter::with_capacity(BUFFER, output);
+        // The header is known at the end.
+        output.write_all(&[0; TABLES * 8])?;
+        Ok(Builder { output, position: HEADER, index: Vec::new() })
     }
 
     /// Adds a record. Of several with one key, the first is found.
     ///
     /// # Errors
-    /// EFBIG if the file would pass 4 GiB, which the format cannot hold.
+    /// EFBIG if the file would pass 4 GiB, which the format cannot hold; otherwise that of writing.
     pub fn add(&mut self, key: &[u8], data: &[u8]) -> io::Result<()> {
-        let position = HEADER.saturating_add(self.records.len() as u64);
         let added = 8_u64.saturating_add(key.len() as u64).saturating_add(data.len() as u64);
+        let end = self.position.saturating_add(added);
         // Each record also takes two slots of 8 bytes in its table.
         let slots = (self.index.len() as u64).saturating_add(1).saturating_mul(16);
-        if position.saturating_add(added).saturating_add(slots) > u64::from(u32::MAX) {
+        if end.saturating_add(slots) > u64::from(u32::MAX) {
             return Err(nix::errno::Errno::EFBIG.into());
         }
-        self.index.push((hash(key), number(position)?));
-        self.records.extend_from_slice(&number(key.len() as u64)?.to_le_bytes());
-        self.records.extend_from_slice(&number(data.len() as u64)?.to_le_bytes());
-        self.records.extend_from_slice(key);
-        self.records.extend_from_slice(data);
+        self.index.push((hash(key), number(self.position)?));
+        self.output.write_all(&pair(number(key.len() as u64)?, number(data.len() as u64)?))?;
+        self.output.write_all(key)?;
+        self.output.write_all(data)?;
+        self.position = end;
         Ok(())
     }
 
-    /// The bytes of the whole file.
-    pub fn finish(self) -> io::Result<Vec<u8>> {
-        let mut by_table: Vec<Vec<(u32, u32)>> = vec![Vec::new(); TABLES];
-        for entry in self.index {
-            if let Some(table) = by_table.get_mut(usize::from(entry.0.to_le_bytes()[0])) {
-                table.push(entry);
+    /// Writes the tables and the header; what the database was written to.
+    pub fn finish(mut self) -> io::Result<W> {
+        let mut header = Vec::with_capacity(TABLES * 8);
+        let mut slots = Vec::new();
+        for entries in by_table(&self.index) {
+            fill_table(&entries, &mut slots);
+            header.extend_from_slice(&pair(number(self.position)?, number(slots.len() as u64)?));
+            for (hash, position) in &slots {
+                self.output.write_all(&pair(*hash, *position))?;
             }
+            self.position = self.position.saturating_add((slots.len() as u64).saturating_mul(8));
         }
-        let mut header = Vec::with_capacity(2048);
-        let mut tables = Vec::new();
-        let start = HEADER.saturating_add(self.records.len() as u64);
-        for entries in by_table {
-            let slots = fill_table(&entries);
-            header.extend_from_slice(&number(start.saturating_add(tables.len() as u64))?.to_le_bytes());
-            header.extend_from_slice(&number(slots.len() as u64)?.to_le_bytes());
-            for (hash, position) in slots {
-                tables.extend_from_slice(&hash.to_le_bytes());
-                tables.extend_from_slice(&position.to_le_bytes());
-            }
-        }
-        Ok([header, self.records, tables].concat())
+        self.output.seek(SeekFrom::Start(0))?;
+        self.output.write_all(&header)?;
+        self.output.into_inner().map_err(io::IntoInnerError::into_error)
     }
 }
 
+fn pair(first: u32, second: u32) -> [u8; 8] {
+    let ([a, b, c, d], [e, f, g, h]) = (first.to_le_bytes(), second.to_le_bytes());
+    [a, b, c, d, e, f, g, h]
+}
+
+/// The entries of each table, in their order.
+fn by_table(index: &[(u32, u32)]) -> Vec<Vec<(u32, u32)>> {
+    let table = |entry: &(u32, u32)| usize::from(entry.0.to_le_bytes()[0]);
+    let mut counts = [0_usize; TABLES];
+    for entry in index {
+        if let Some(count) = counts.get_mut(table(entry)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let mut tables: Vec<Vec<(u32, u32)>> = counts.iter().map(|count| Vec::with_capacity(*count)).collect();
+    for entry in index {
+        if let Some(entries) = tables.get_mut(table(entry)) {
+            entries.push(*entry);
+        }
+    }
+    tables
+}
+
 /// Places the entries in twice as many slots, each at the first free one from where its hash points.
-fn fill_table(entries: &[(u32, u32)]) -> Vec<(u32, u32)> {
+fn fill_table(entries: &[(u32, u32)], slots: &mut Vec<(u32, u32)>) {
     let length = entries.len().saturating_mul(2);
-    let mut slots = vec![(0, 0); length];
+    slots.clear();
+    slots.resize(length, (0, 0));
     for entry in entries {
         let first = (entry.0 >> 8) as usize % length;
-        let free = (first..length).chain(0..first).find(|at| slots.get(*at).is_some_and(|slot| slot.1 == 0));
-        if let Some(slot) = free.and_then(|at| slots.get_mut(at)) {
+        let (before, after) = slots.split_at_mut_checked(first).unwrap_or_default();
+        let free = after.iter_mut().chain(before).find(|slot| slot.1 == 0);
+        if let Some(slot) = free {
             *slot = *entry;
         }
     }
-    slots
 }
+
+/// How much is written at a time.
+const BUFFER: usize = 1 << 16;
 
 fn number(value: u64) -> io::Result<u32> {
     u32::try_from(value).map_err(|_| nix::errno::Errno::EFBIG.into())
@@ -220,7 +254,6 @@ fn damaged() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn open(bytes: &[u8]) -> io::Result<Reader> {
         let mut file = tempfile::tempfile().unwrap();
@@ -229,11 +262,11 @@ mod tests {
     }
 
     fn build(records: &[(&[u8], &[u8])]) -> Vec<u8> {
-        let mut builder = Builder::new();
+        let mut builder = Builder::in_memory();
         for (key, data) in records {
             builder.add(key, data).unwrap();
         }
-        builder.finish().unwrap()
+        builder.finish().unwrap().into_inner()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::fcntl::{F_GETFD, F_GETFL, F_SETFD, F_SETFL, F_SETPIPE_SZ, FdFlag, OFlag, fcntl};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 /// One of the descriptors 0, 1 and 2, read and written without a buffer.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +24,20 @@ pub fn error() -> Standard {
     standard(2)
 }
 
+/// Opens those of the three on /dev/null that are closed, so that no file of ours gets their numbers. Rust's runtime does it
+/// before main; this is for a program that starts without it.
+pub(crate) fn open_standard_ones() -> io::Result<()> {
+    for number in 0..=2 {
+        if fcntl(standard(number), F_GETFD) == Err(Errno::EBADF) {
+            // The lowest free number, which is this one.
+            let _kept_open = std::fs::File::options().read(true).write(true).open("/dev/null")?.into_raw_fd();
+        }
+    }
+    Ok(())
+}
+
 fn standard(number: RawFd) -> Standard {
-    // SAFETY: Rust's runtime opens descriptors 0–2 before main, and nothing of ours owns one of them,
+    // SAFETY: Rust's runtime or `open_standard_ones` opens descriptors 0–2 before main, and nothing of ours owns one of them,
     // so none is closed while a borrow of it can be used. (A program that closes one with
     // `close_numbers` gets EBADF from here on, which is an error and not undefined behaviour.)
     Standard(unsafe { BorrowedFd::borrow_raw(number) })

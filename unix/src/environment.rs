@@ -1,7 +1,8 @@
 //! The environment as bytes, and the edits that a program makes before it runs another.
 
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::io;
+use std::ops::Range;
 use std::os::unix::ffi::OsStringExt;
 
 /// The value of one variable of this process.
@@ -10,17 +11,24 @@ pub fn get(name: &str) -> Option<Vec<u8>> {
 }
 
 /// A set of variables to run a program with. Names are unique; order does not matter.
+///
+/// It is kept in the form that the kernel takes, so that copying it and handing it over are one copy of bytes each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
-    variables: Vec<(Vec<u8>, Vec<u8>)>,
+    /// `NAME=value`, each ended by a NUL.
+    block: Vec<u8>,
+    /// A name or value had a NUL inside, which no program can be given.
+    has_nul: bool,
 }
 
 impl Environment {
     /// What this process was given.
     pub fn inherited() -> Environment {
-        let variables =
-            std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect();
-        Environment { variables }
+        let mut environment = Environment::empty();
+        for (name, value) in std::env::vars_os() {
+            environment.push(&name.into_vec(), &value.into_vec());
+        }
+        environment
     }
 
     /// No variables at all.
@@ -31,7 +39,7 @@ impl Environment {
     /// Sets one variable, in place of any value that it had.
     pub fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.remove(name.as_ref());
-        self.variables.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self.push(name.as_ref(), value.as_ref());
     }
 
     /// Sets the variable if there is a value and removes it if there is none.
@@ -44,19 +52,70 @@ impl Environment {
 
     /// Removes one variable.
     pub fn remove(&mut self, name: impl AsRef<[u8]>) {
-        self.variables.retain(|(known, _)| known != name.as_ref());
+        if let Some(place) = self.find(name.as_ref()) {
+            self.block.drain(place);
+        }
     }
 
     /// The value of one variable.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
-        self.variables.iter().find(|(known, _)| known == name.as_ref()).map(|(_, value)| value.as_slice())
+        let variable = self.block.get(self.find(name.as_ref())?)?;
+        value_of(variable, name.as_ref())?.strip_suffix(b"\0")
     }
 
-    /// `NAME=value` strings for `execve`. A NUL inside a name or value is an error, never a cut.
-    pub(crate) fn to_strings(&self) -> io::Result<Vec<CString>> {
-        self.variables
-            .iter()
-            .map(|(name, value)| Ok(CString::new([name.as_slice(), b"=", value].concat())?))
-            .collect()
+    /// The `NAME=value` strings for `execve`, each ended by a NUL.
+    ///
+    /// # Errors
+    /// EINVAL if a name or value has a NUL inside, which is never a cut.
+    pub(crate) fn strings(&self) -> io::Result<Vec<u8>> {
+        if self.has_nul { Err(nix::errno::Errno::EINVAL.into()) } else { Ok(self.block.clone()) }
+    }
+
+    fn push(&mut self, name: &[u8], value: &[u8]) {
+        self.has_nul |= name.contains(&0) || value.contains(&0);
+        for part in [name, b"=", value, b"\0"] {
+            self.block.extend_from_slice(part);
+        }
+    }
+
+    /// Where a variable stands in the block.
+    fn find(&self, name: &[u8]) -> Option<Range<usize>> {
+        let mut start: usize = 0;
+        for variable in self.block.split_inclusive(|byte| *byte == 0) {
+            let end = start.saturating_add(variable.len());
+            if value_of(variable, name).is_some() {
+                return Some(start..end);
+            }
+            start = end;
+        }
+        None
+    }
+}
+
+fn value_of<'a>(variable: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    variable.strip_prefix(name)?.strip_prefix(b"=")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_has_one_value_and_no_other_is_taken_for_it() {
+        let mut environment = Environment::empty();
+        for (name, value) in [("AB", "1"), ("A", "=2"), ("", "3"), ("A", "4=5"), ("B", "")] {
+            environment.set(name, value);
+        }
+        assert_eq!(environment.strings().unwrap(), b"AB=1\0=3\0A=4=5\0B=\0");
+        environment.remove("AB");
+        let values = ["AB", "A", "", "B"].map(|name| environment.get(name));
+        assert_eq!(values, [None, Some(&b"4=5"[..]), Some(b"3"), Some(b"")]);
+    }
+
+    #[test]
+    fn a_nul_inside_is_an_error() {
+        let mut environment = Environment::empty();
+        environment.set("A", "b\0C=d");
+        assert!(environment.strings().is_err());
     }
 }

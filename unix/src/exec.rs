@@ -82,26 +82,49 @@ impl Program {
         environment: &Environment,
         search: Search,
     ) -> io::Result<Program> {
-        let arguments = words.iter().map(|word| CString::new(word.as_slice())).collect::<Result<_, _>>()?;
+        let mut arguments = Vec::new();
+        for word in words {
+            if word.contains(&0) {
+                return Err(Errno::EINVAL.into());
+            }
+            arguments.extend_from_slice(word);
+            arguments.push(0);
+        }
         Ok(Program {
             candidates: candidates(name, path.unwrap_or(DEFAULT_PATH), search)?,
             arguments: Strings::new(arguments),
-            environment: Strings::new(environment.to_strings()?),
+            environment: Strings::new(environment.strings()?),
             search,
         })
     }
 
     /// Becomes the program. Returns only if that failed.
     pub fn exec(&self) -> io::Error {
+        self.first_of(|candidate| self.attempt(candidate)).into()
+    }
+
+    /// The same by another way of calling the kernel, which gets the path, the arguments and the environment as
+    /// `execve` does. Asks for no memory. There is no way round a script without `#!`.
+    pub(crate) fn attempt_with(
+        &self,
+        execve: impl Fn(&CStr, *const *const c_char, *const *const c_char) -> Errno,
+    ) -> Errno {
+        let (arguments, environment) =
+            (self.arguments.addresses.as_ptr(), self.environment.addresses.as_ptr());
+        self.first_of(|candidate| execve(candidate, arguments, environment))
+    }
+
+    /// Tries the candidates until one runs, and says which error counts if none does.
+    fn first_of(&self, attempt: impl Fn(&CStr) -> Errno) -> Errno {
         let mut forbidden = None;
         for candidate in &self.candidates {
-            match self.attempt(candidate) {
+            match attempt(candidate) {
                 Errno::ENOENT | Errno::ENOTDIR if self.candidates.len() > 1 => {}
                 errno @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR) => forbidden = Some(errno),
-                errno => return errno.into(),
+                errno => return errno,
             }
         }
-        forbidden.unwrap_or(Errno::ENOENT).into()
+        forbidden.unwrap_or(Errno::ENOENT)
     }
 
     fn attempt(&self, candidate: &CStr) -> Errno {
@@ -109,8 +132,9 @@ impl Program {
         if errno != Errno::ENOEXEC || self.search != Search::PathOrShell {
             return errno;
         }
-        let rest = self.arguments.owned.iter().skip(1).cloned();
-        let words = [c"/bin/sh".to_owned(), candidate.to_owned()].into_iter().chain(rest).collect();
+        let first = self.arguments.block.split_inclusive(|byte| *byte == 0).next().map_or(0, <[u8]>::len);
+        let rest = self.arguments.block.get(first..).unwrap_or_default();
+        let words = [c"/bin/sh".to_bytes_with_nul(), candidate.to_bytes_with_nul(), rest].concat();
         execve(c"/bin/sh", &Strings::new(words), &self.environment)
     }
 }
@@ -130,15 +154,17 @@ fn candidates(name: &[u8], path: &[u8], search: Search) -> io::Result<Vec<CStrin
 
 /// Strings, and their addresses with a null at the end.
 struct Strings {
-    owned: Vec<CString>,
+    /// Each ends in a NUL and has none before that. Never changed, so that the addresses stay true.
+    block: Vec<u8>,
     addresses: Vec<*const c_char>,
 }
 
 impl Strings {
-    fn new(owned: Vec<CString>) -> Strings {
-        let ends = std::iter::once(std::ptr::null());
-        let addresses = owned.iter().map(|string| string.as_ptr()).chain(ends).collect();
-        Strings { owned, addresses }
+    fn new(block: Vec<u8>) -> Strings {
+        let strings = block.split_inclusive(|byte| *byte == 0);
+        let addresses =
+            strings.map(|string| string.as_ptr().cast()).chain(std::iter::once(std::ptr::null())).collect();
+        Strings { block, addresses }
     }
 }
 

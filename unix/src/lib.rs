@@ -30,5 +30,6 @@ pub mod program;
 pub mod signal;
 pub mod socket;
 pub mod stamp;
+pub mod starter;
 pub mod terminal;
 pub mod title;

@@ -1,6 +1,6 @@
 //! Child processes: started, waited for, signalled.
 
-use crate::signal::{self, Signal};
+use crate::signal::Signal;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -58,52 +58,6 @@ pub fn fork(child: impl FnOnce() -> u8) -> io::Result<Pid> {
             unsafe { libc::_exit(i32::from(code)) }
         }
     }
-}
-
-/// Starts a child like [`fork`], without copying this process first: it waits here until the child has become
-/// another program or has ended. Of use when the child has next to nothing to do before that.
-///
-/// The child shares the memory, so it may only look at what it borrows, and whatever it has not dropped when
-/// it becomes another program stays allocated here. Its descriptors and signal actions are its own; the
-/// signals in `defaults` have their default action in it.
-pub fn fork_sharing_memory(defaults: &[Signal], child: &mut dyn FnMut() -> u8) -> io::Result<Pid> {
-    debug_assert!(is_single_threaded(), "a program that forks has one thread");
-    let mut shared = Shared { defaults, child };
-    let mut stack: Vec<u128> = Vec::with_capacity(SHARED_STACK);
-    let top = stack.spare_capacity_mut().as_mut_ptr_range().end;
-    // Held back, so that no handler of ours runs in the child, where it would change our own flags.
-    let held = signal::hold_all();
-    // SAFETY: the stack grows downwards from an aligned end and is as large as any use of it here; it and
-    // `shared` outlive the child's use of them, because CLONE_VFORK keeps this thread, the only one, waiting.
-    let pid = Errno::result(unsafe {
-        libc::clone(
-            run_shared,
-            top.cast(),
-            libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
-            (&raw mut shared).cast(),
-        )
-    });
-    signal::restore(&held);
-    Ok(Pid::from_raw(pid?))
-}
-
-/// Stack of a child that shares our memory, in units of 16 bytes: 64 KiB.
-const SHARED_STACK: usize = 1 << 12;
-
-/// What a child that shares our memory has to do.
-struct Shared<'a> {
-    defaults: &'a [Signal],
-    child: &'a mut dyn FnMut() -> u8,
-}
-
-extern "C" fn run_shared(shared: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: the parent passes a `Shared` that it does not touch while it waits for us.
-    let Shared { defaults, child } = unsafe { &mut *shared.cast::<Shared<'_>>() };
-    defaults.iter().copied().for_each(signal::default);
-    signal::unblock_all();
-    let code = child();
-    // SAFETY: _exit ends the child at once and leaves the parent's memory as it is.
-    unsafe { libc::_exit(i32::from(code)) }
 }
 
 fn is_single_threaded() -> bool {
@@ -189,21 +143,4 @@ pub fn leave_session() -> io::Result<()> {
 /// Whether a process is a child of this one that has not ended.
 pub fn is_child(pid: Pid) -> bool {
     matches!(waitpid(pid, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_child_that_shares_memory_is_waited_for_and_has_an_end_of_its_own() {
-        let mut seen = Vec::new();
-        let pid = fork_sharing_memory(&[Signal::SIGUSR1], &mut || {
-            seen.push(own_pid());
-            7
-        });
-        let pid = pid.unwrap();
-        assert_eq!(seen, [pid]);
-        assert_eq!(wait_for(pid).unwrap(), Ended::Exited(7));
-    }
 }

@@ -54,6 +54,33 @@ impl Invocation {
 /// errors instead calls [`signal::ignore`]. So does SIGCHLD: started by somebody who ignores it, a program
 /// would never learn how its own children ended.
 pub fn run(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failure>) -> ExitCode {
+    ExitCode::from(outcome(name, entry))
+}
+
+/// The same for a program that starts by [`lean_program`](crate::lean_program).
+pub fn run_lean(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failure>) -> i32 {
+    if descriptor::open_standard_ones().is_err() {
+        return Exit::TEMPORARY.0.into();
+    }
+    outcome(name, entry).into()
+}
+
+/// Makes a program start without Rust's own preparations, in a file that says `#![no_main]`.
+///
+/// They keep half a megabyte of the C library in memory, to tell an overflow of the stack from other faults; without them it
+/// ends the program all the same. For programs that stay in memory for as long as the machine runs.
+#[macro_export]
+macro_rules! lean_program {
+    ($name:literal, $entry:path) => {
+        // SAFETY: the C library looks for exactly this function, and nothing else of ours has its name.
+        #[unsafe(no_mangle)]
+        extern "C" fn main() -> i32 {
+            $crate::program::run_lean($name, $entry)
+        }
+    };
+}
+
+fn outcome(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failure>) -> u8 {
     signal::default(signal::Signal::SIGPIPE);
     signal::default(signal::Signal::SIGCHLD);
     let mut words = std::env::args_os().map(OsString::into_vec);
@@ -61,10 +88,10 @@ pub fn run(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failure>) 
     let called_as = argv0.rsplit(|byte| *byte == b'/').next().unwrap_or(&argv0).to_vec();
     let invocation = Invocation { name, called_as, arguments: words.collect() };
     match entry(&invocation) {
-        Ok(Exit(code)) => ExitCode::from(code),
+        Ok(Exit(code)) => code,
         Err(failure) => {
             failure.report(name);
-            ExitCode::from(failure.exit().0)
+            failure.exit().0
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Signals: set aside, or turned into something that `poll` can wait for.
 
 pub use nix::sys::signal::Signal;
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow};
+use nix::sys::signal::{SigHandler, SigSet};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
@@ -36,16 +37,6 @@ pub fn is_ignored(signal: Signal) -> bool {
 /// Holds every signal back until [`unblock_all`], for a fork whose child must not run the parent's handlers.
 pub fn block_all() {
     let _ = SigSet::all().thread_set_mask();
-}
-
-/// Holds every signal back, and says which were held back before.
-pub(crate) fn hold_all() -> SigSet {
-    SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).unwrap_or_else(|_| SigSet::empty())
-}
-
-/// Holds these signals back and no others.
-pub(crate) fn restore(held: &SigSet) {
-    let _ = held.thread_set_mask();
 }
 
 /// Lets every signal through, whatever the parent process had blocked.
@@ -98,6 +89,33 @@ impl AsFd for Signals {
     }
 }
 
+/// Signals that are held back until somebody asks for them, and a descriptor that is readable while there are any.
+///
+/// There is no handler, so a child that shares our memory has nothing to undo but the mask: see
+/// [`unblock_all`].
+pub struct Held(SignalFd);
+
+impl Held {
+    /// Holds these signals back from now on.
+    pub fn hold(signals: &[Signal]) -> io::Result<Held> {
+        let set: SigSet = signals.iter().copied().collect();
+        set.thread_block()?;
+        Ok(Held(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+    }
+
+    /// One that came; several of a kind count as one. `None` if there is none, or it cannot be told now.
+    pub fn take(&self) -> Option<Signal> {
+        let signal = self.0.read_signal().ok().flatten()?;
+        Signal::try_from(i32::try_from(signal.ssi_signo).ok()?).ok()
+    }
+}
+
+impl AsFd for Held {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 /// Ends the process with SIGALRM after so many seconds; 0 stops that clock.
 pub fn alarm(seconds: u32) {
     if seconds == 0 {
@@ -110,6 +128,14 @@ pub fn alarm(seconds: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_held_signal_is_taken_once() {
+        let held = Held::hold(&[Signal::SIGUSR1]).unwrap();
+        assert_eq!(held.take(), None);
+        nix::sys::signal::raise(Signal::SIGUSR1).unwrap();
+        assert_eq!([held.take(), held.take()], [Some(Signal::SIGUSR1), None]);
+    }
 
     #[test]
     fn an_ignored_signal_is_known_as_such() {

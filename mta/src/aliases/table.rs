@@ -60,9 +60,9 @@ impl Record {
 
 /// The bytes of a database of these records.
 pub fn build(records: &[Record]) -> io::Result<Vec<u8>> {
-    let mut builder = Builder::new();
+    let mut builder = Builder::in_memory();
     records.iter().try_for_each(|record| builder.add(&record.key, &record.data))?;
-    builder.finish()
+    Ok(builder.finish()?.into_inner())
 }
 
 /// Reads a table.

@@ -35,11 +35,11 @@ pub fn main(_: &Invocation) -> Result<Exit, Failure> {
 
 /// A record without data for each host, in lower case.
 fn compile(text: &[u8]) -> io::Result<Vec<u8>> {
-    let mut builder = cdb::Builder::new();
+    let mut builder = cdb::Builder::in_memory();
     for item in items(text) {
         builder.add(&item.to_ascii_lowercase(), b"")?;
     }
-    builder.finish()
+    Ok(builder.finish()?.into_inner())
 }
 
 const LIST: &str = "morercpthosts";

@@ -83,9 +83,9 @@ mod tests {
     }
 
     fn database(keys: &[&[u8]]) -> Vec<u8> {
-        let mut builder = cdb::Builder::new();
+        let mut builder = cdb::Builder::in_memory();
         keys.iter().for_each(|key| builder.add(key, b"").unwrap());
-        builder.finish().unwrap()
+        builder.finish().unwrap().into_inner()
     }
 
     #[test]

@@ -143,6 +143,7 @@ const FOR_ALL: &[&str] = &[
     "tailocal",
     "tcp-env",
     "tcpclient",
+    "tcpnames",
     "tcprules",
     "tcprulescheck",
     "tcpserver",

@@ -37,7 +37,7 @@ pub enum CompileError {
 
 /// Makes the bytes of `users/cdb` from the text of `users/assign`.
 pub fn compile(text: &[u8]) -> Result<Vec<u8>, CompileError> {
-    let mut database = cdb::Builder::new();
+    let mut database = cdb::Builder::in_memory();
     let mut ends = Vec::new();
     for assignment in parse(text).map_err(|BadFormat| CompileError::BadFormat)? {
         if let Some(end) = assignment.prefix_end
@@ -47,7 +47,8 @@ pub fn compile(text: &[u8]) -> Result<Vec<u8>, CompileError> {
         }
         database.add(&assignment.key, &assignment.data).map_err(CompileError::TooLarge)?;
     }
-    database.add(b"", &ends).and_then(|()| database.finish()).map_err(CompileError::TooLarge)
+    let finished = database.add(b"", &ends).and_then(|()| database.finish());
+    finished.map(io::Cursor::into_inner).map_err(CompileError::TooLarge)
 }
 
 /// One line as a record.
@@ -217,13 +218,19 @@ mod tests {
 
     #[test]
     fn a_foreign_database_is_an_error_and_not_an_absent_user() {
-        let mut foreign = cdb::Builder::new();
+        let mut foreign = cdb::Builder::in_memory();
         foreign.add(b"!joe\0", b"joe").unwrap();
-        assert!(matches!(find(&open(&foreign.finish().unwrap()), b"joe"), Err(LookupError::NoPrefixEnds)));
-        let mut short = cdb::Builder::new();
+        assert!(matches!(
+            find(&open(foreign.finish().unwrap().get_ref()), b"joe"),
+            Err(LookupError::NoPrefixEnds)
+        ));
+        let mut short = cdb::Builder::in_memory();
         short.add(b"!joe\0", b"joe\x001").unwrap();
         short.add(b"", b"").unwrap();
-        assert!(matches!(find(&open(&short.finish().unwrap()), b"joe"), Err(LookupError::BadRecord)));
+        assert!(matches!(
+            find(&open(short.finish().unwrap().get_ref()), b"joe"),
+            Err(LookupError::BadRecord)
+        ));
     }
 
     /// The rule of the manual, without a database: (is a prefix, name, user).

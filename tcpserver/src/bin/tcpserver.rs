@@ -1,5 +1,5 @@
 //! `tcpserver`: see tcpserver(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("tcpserver", tcpserver::server::main)
-}
+#![no_main]
+
+unix::lean_program!("tcpserver", tcpserver::server::main);

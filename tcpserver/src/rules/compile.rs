@@ -10,12 +10,12 @@ use crate::rules::block::Block;
 use crate::rules::syntax::{self, Line, Malformed};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use unix::cdb::Builder;
 use unix::failure::Failure;
-use unix::file::Step;
 use unix::program::{Exit, Invocation};
 use unix::{descriptor, file};
 
@@ -27,21 +27,21 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     if database == temporary {
         return Err(Failure::permanent([&b"the temporary file is the database: "[..], database].concat()));
     }
-    let mut rules = Vec::new();
-    descriptor::input()
-        .read_to_end(&mut rules)
-        .map_err(|error| Failure::temporary("unable to read input").because(&error))?;
-    let compiled = compile(&rules, |number, line| {
-        invocation.warn([&b"no colon, so no rule: "[..], &printable(line), &place(number)].concat());
-    });
-    let bytes = compiled.map_err(|trouble| match trouble {
-        Trouble::Malformed { number, line } => {
-            let line = printable(&line);
-            Failure::permanent([&b"unable to parse this line: "[..], &line, &place(number)].concat())
-        }
-        Trouble::TooBig(error) => about("unable to write to ", temporary).because(&error),
+    install(database, temporary, |file| {
+        let mut input = BufReader::with_capacity(BUFFER, descriptor::input());
+        let file = Flowing { file, waiting: 0 };
+        let compiled = compile(&mut input, file, |number, line| {
+            invocation.warn([&b"no colon, so no rule: "[..], &printable(line), &place(number)].concat());
+        });
+        compiled.map(|flowing| flowing.file).map_err(|trouble| match trouble {
+            Trouble::Malformed { number, line } => {
+                let line = printable(&line);
+                Failure::permanent([&b"unable to parse this line: "[..], &line, &place(number)].concat())
+            }
+            Trouble::Unreadable(error) => Failure::temporary("unable to read input").because(&error),
+            Trouble::Unwritable(error) => about("unable to write to ", temporary).because(&error),
+        })
     })?;
-    install(database, temporary, &bytes)?;
     Ok(Exit::SUCCESS)
 }
 
@@ -63,16 +63,27 @@ fn about(what: &str, name: &[u8]) -> Failure {
 enum Trouble {
     /// This line, counted from 1, is not a rule.
     Malformed { number: usize, line: Vec<u8> },
-    /// The database would not fit its format.
-    TooBig(io::Error),
+    /// The rules cannot be read.
+    Unreadable(io::Error),
+    /// The database cannot be written, or would not fit its format.
+    Unwritable(io::Error),
 }
 
-/// The database for a text of rules. `ignored` is told of lines that look like something and mean nothing.
-fn compile(rules: &[u8], mut ignored: impl FnMut(usize, &[u8])) -> Result<Vec<u8>, Trouble> {
-    let mut database = Builder::new();
+/// Writes the database for a text of rules. `ignored` is told of lines that look like something and mean nothing.
+fn compile<W: Write + Seek>(
+    rules: &mut impl BufRead,
+    output: W,
+    mut ignored: impl FnMut(usize, &[u8]),
+) -> Result<W, Trouble> {
+    let mut database = Builder::new(output).map_err(Trouble::Unwritable)?;
     let mut blocks: HashSet<Block> = HashSet::new();
-    for (line, number) in rules.split(|byte| *byte == b'\n').zip(1..) {
-        let line = syntax::trim_end(line);
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        if rules.read_until(b'\n', &mut line).map_err(Trouble::Unreadable)? == 0 {
+            break;
+        }
+        let line = syntax::trim_end(&line);
         match syntax::parse(line) {
             Ok(Line::Blank) => {}
             Ok(Line::WithoutColon) => ignored(number, line),
@@ -81,16 +92,16 @@ fn compile(rules: &[u8], mut ignored: impl FnMut(usize, &[u8])) -> Result<Vec<u8
                 return Err(Trouble::Malformed { number, line: line.to_vec() });
             }
             Ok(Line::Rule(rule)) => {
-                rule.each_key(|key| database.add(key, &rule.data)).map_err(Trouble::TooBig)?;
+                rule.each_key(|key| database.add(key, &rule.data)).map_err(Trouble::Unwritable)?;
             }
             Err(Malformed) => return Err(Trouble::Malformed { number, line: line.to_vec() }),
         }
     }
     for (key, lengths) in lengths(&blocks) {
         let lengths: Vec<u8> = lengths.into_iter().collect();
-        database.add(key, &lengths).map_err(Trouble::TooBig)?;
+        database.add(key, &lengths).map_err(Trouble::Unwritable)?;
     }
-    database.finish().map_err(Trouble::TooBig)
+    database.finish().map_err(Trouble::Unwritable)
 }
 
 /// The lengths of the blocks of each family, by the key that they stand under.
@@ -102,46 +113,102 @@ fn lengths(blocks: &HashSet<Block>) -> BTreeMap<&'static [u8], BTreeSet<u8>> {
     lengths
 }
 
-/// Puts the bytes in place of the database. After a crash at any point it is the old one or the new one.
-fn install(database: &[u8], temporary: &[u8], bytes: &[u8]) -> Result<(), Failure> {
+/// Puts what `write` writes in place of the database. After a crash at any point it is the old one or the new one.
+fn install(
+    database: &[u8],
+    temporary: &[u8],
+    write: impl FnOnce(File) -> Result<File, Failure>,
+) -> Result<(), Failure> {
     let path = Path::new(OsStr::from_bytes(database));
     let aside = Path::new(OsStr::from_bytes(temporary));
-    file::replace_by_steps(path, aside, bytes, 0o644).map_err(|(step, error)| {
-        let failure = match step {
-            Step::Create => about("unable to create ", temporary),
-            Step::Write => about("unable to write to ", temporary),
-            Step::Move => {
-                Failure::temporary([&b"unable to move "[..], temporary, b" to ", database].concat())
-            }
-            // Before this, a power cut may bring the old rules back; after it, not.
-            Step::Sync => about("unable to sync the directory of ", database),
-        };
-        failure.because(&error)
-    })
+    let file = create_aside(aside).map_err(|error| about("unable to create ", temporary).because(&error))?;
+    let installed = write(file)
+        .and_then(|file| {
+            file.sync_all().map_err(|error| about("unable to write to ", temporary).because(&error))
+        })
+        .and_then(|()| {
+            fs::rename(aside, path).map_err(|error| {
+                let what = [&b"unable to move "[..], temporary, b" to ", database].concat();
+                Failure::temporary(what).because(&error)
+            })
+        });
+    if installed.is_err() {
+        let _ = fs::remove_file(aside);
+    }
+    installed?;
+    // Before this, a power cut may bring the old rules back; after it, not.
+    file::sync_directory(path.parent().unwrap_or(Path::new(".")))
+        .map_err(|error| about("unable to sync the directory of ", database).because(&error))
 }
+
+/// What an earlier run left is removed, not written into: the name may be a link to something else.
+fn create_aside(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => file::create_new(path, 0o644),
+    }
+}
+
+/// A file whose bytes are on their way to the disk while more are made, so that the sync at the end finds little to do.
+struct Flowing {
+    file: File,
+    /// Bytes written since the kernel was last asked to start.
+    waiting: usize,
+}
+
+impl Write for Flowing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.waiting = self.waiting.saturating_add(written);
+        if self.waiting >= FLOW {
+            file::start_writing(&self.file);
+            self.waiting = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Flowing {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.file.seek(position)
+    }
+}
+
+/// How much is written before it is sent on its way.
+const FLOW: usize = 1 << 22;
+/// How much of the rules is read at a time.
+const BUFFER: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn compiled(mut rules: &[u8], ignored: impl FnMut(usize, &[u8])) -> Result<Vec<u8>, Trouble> {
+        compile(&mut rules, io::Cursor::new(Vec::new()), ignored).map(io::Cursor::into_inner)
+    }
+
     #[test]
     fn the_line_that_is_wrong_is_named_by_its_number() {
-        let trouble = compile(b"# rules\n1.2.3.4:deny\n\n1.2.3.5:denyx  \n", |_, _| ()).unwrap_err();
+        let trouble = compiled(b"# rules\n1.2.3.4:deny\n\n1.2.3.5:denyx  \n", |_, _| ()).unwrap_err();
         assert!(matches!(trouble, Trouble::Malformed { number: 4, line } if line == b"1.2.3.5:denyx"));
     }
 
     #[test]
     fn a_block_has_one_rule() {
         let trouble =
-            compile(b"10.0.0.0/8:deny\n10.0.0.0/9:deny\n10.0.0.0/8:allow\n", |_, _| ()).unwrap_err();
+            compiled(b"10.0.0.0/8:deny\n10.0.0.0/9:deny\n10.0.0.0/8:allow\n", |_, _| ()).unwrap_err();
         assert!(matches!(trouble, Trouble::Malformed { number: 3, .. }));
     }
 
     #[test]
     fn lines_without_a_colon_are_reported_and_change_nothing() {
         let mut seen = Vec::new();
-        let bytes = compile(b"1.2.3.4:deny\n1.2.3.5\n", |number, line| seen.push((number, line.to_vec())));
+        let bytes = compiled(b"1.2.3.4:deny\n1.2.3.5\n", |number, line| seen.push((number, line.to_vec())));
         assert_eq!(seen, [(2, b"1.2.3.5".to_vec())]);
-        assert_eq!(bytes.unwrap(), compile(b"1.2.3.4:deny", |_, _| ()).unwrap());
+        assert_eq!(bytes.unwrap(), compiled(b"1.2.3.4:deny", |_, _| ()).unwrap());
     }
 }

@@ -57,6 +57,10 @@ pub fn parse(line: &[u8]) -> Result<Line<'_>, Malformed> {
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(Line::Blank);
     }
+    // In the database a NUL ends an item: what follows would be another instruction, or a key that nobody has.
+    if line.contains(&0) {
+        return Err(Malformed);
+    }
     let Some((address, rest)) = split_at_colon(line, 0) else { return Ok(Line::WithoutColon) };
     if let Ok(data) = instructions(rest) {
         return Ok(Line::Rule(Rule { address: plain_address(address)?, data }));
@@ -90,7 +94,8 @@ fn split_before_instruction(line: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// `allow` or `deny`, then any number of `,NAME=qVALUEq` where q is whatever byte comes first.
 fn instructions(text: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let mut data = Vec::new();
+    // The data are never longer than the text.
+    let mut data = Vec::with_capacity(text.len());
     let mut rest = if let Some(rest) = text.strip_prefix(b"deny") {
         data.extend_from_slice(b"D\0");
         rest
@@ -122,6 +127,10 @@ fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
 /// An address without colons. A `/` makes a block and a `-` a range of numbers, unless there is a name in the address.
 fn plain_address(text: &[u8]) -> Result<Address<'_>, Malformed> {
     let one = Address::One(text.into());
+    // Most are none of the others.
+    if !text.iter().any(|byte| matches!(byte, b'=' | b'@' | b'/' | b'-')) {
+        return Ok(one);
+    }
     if text.contains(&b'=') || text.contains(&b'@') {
         return Ok(one);
     }
@@ -216,9 +225,18 @@ mod tests {
 
     #[test]
     fn what_follows_the_instruction_must_be_variables() {
-        for line in
-            ["1:denyx", "1:allow X", "1: allow", "1:allow,", "1:allow,X=", "1:allow,X=\"a", "1:", "1:DENY"]
-        {
+        for line in [
+            "1:allow,A=\"\0D\"",
+            "1\0:deny",
+            "1:denyx",
+            "1:allow X",
+            "1: allow",
+            "1:allow,",
+            "1:allow,X=",
+            "1:allow,X=\"a",
+            "1:",
+            "1:DENY",
+        ] {
             assert_eq!(rule(line), None, "{line}");
         }
     }

@@ -1,56 +1,73 @@
 //! One connection: who is it, may it connect, and then the program, in a process of its own.
 //!
 //! Where somebody has to be asked for that (names, ident) or given something (the banner), it all happens in that
-//! process, which may wait. Otherwise the server finds everything out by itself and starts the process last, so
-//! that its memory need not be copied for the moment until the program runs.
+//! process, a copy of the server which may wait. Otherwise the server finds everything out by itself and writes down what
+//! the process is to do, which then needs no copy of the server's memory.
 
 use super::log::{Log, Verdict};
 use super::options::{Options, PeerName, Rules};
 use super::proxy::{self, Header};
-use crate::dns::Resolver;
 use crate::environment::{End, Facts};
 use crate::ident;
+use crate::names::{Names, Question};
 use crate::rules::lookup::{self, Instruction, Peer};
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use unix::cdb::Reader;
 use unix::environment::Environment;
 use unix::exec::{Program, Search};
-use unix::failure;
 use unix::process::Pid;
 use unix::program::Exit;
-use unix::signal::{self, Signal};
-use unix::{descriptor, file, process, socket};
+use unix::starter::{Line, Run, Start, Starter, Then};
+use unix::{failure, file, process, signal, socket};
+
+/// What is the same for all connections.
+pub(super) struct Setting<'a> {
+    pub options: &'a Options,
+    pub log: Log,
+    /// Who is asked for names, if they are wanted.
+    pub names: Option<Names>,
+    /// What the server was given itself.
+    pub environment: Environment,
+}
 
 /// Starts the process that serves the connection.
-pub(super) fn start(options: &Options, log: Log, mut stream: TcpStream, peer: SocketAddr) -> io::Result<Pid> {
+pub(super) fn start(
+    setting: &Setting,
+    starter: &mut Starter,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+) -> io::Result<Pid> {
+    let Setting { options, log, .. } = setting;
+    let started = log.started(peer.ip().to_canonical());
     if needs_time(options) {
         return process::fork(move || {
             // Signals to this process are not signals to the server.
-            SIGNALS.into_iter().for_each(signal::default);
-            log.started(process::own_pid(), peer.ip().to_canonical());
+            signal::unblock_all();
+            if let Some(line) = started {
+                line.say();
+            }
             prepare(options, &stream, peer);
             let ends = meet(options, &mut stream, peer);
-            finish(options, log, &stream, &ends.and_then(|ends| decide(options, ends)))
+            plan(setting, None, &stream, ends.and_then(|ends| decide(setting, ends))).carry_out()
         });
     }
     prepare(options, &stream, peer);
-    let decision = ends(&stream, peer).and_then(|ends| decide(options, ends));
-    process::fork_sharing_memory(&SIGNALS, &mut || {
-        log.started(process::own_pid(), peer.ip().to_canonical());
-        finish(options, log, &stream, &decision)
-    })
+    let decision = ends(&stream, peer).and_then(|ends| decide(setting, ends));
+    starter.start(plan(setting, started, &stream, decision))
 }
 
 /// Whether serving a connection takes more than this machine can do at once.
 fn needs_time(options: &Options) -> bool {
-    let Options { balancers, banner, local_name, peer_name, ident, .. } = options;
-    !balancers.is_empty()
-        || !banner.is_empty()
-        || local_name.is_none()
-        || *peer_name != PeerName::Unknown
-        || ident.is_some()
+    let Options { balancers, banner, ident, .. } = options;
+    !balancers.is_empty() || !banner.is_empty() || ident.is_some() || asks_for_names(options)
+}
+
+/// Whether somebody is asked for names, for some connection.
+pub(super) fn asks_for_names(options: &Options) -> bool {
+    options.local_name.is_none() || options.peer_name != PeerName::Unknown
 }
 
 /// What is to become of a connection.
@@ -87,9 +104,10 @@ fn meet(options: &Options, stream: &mut TcpStream, peer: SocketAddr) -> Result<E
     Ok(ends)
 }
 
-fn decide(options: &Options, ends: Ends) -> Result<Decision, Trouble> {
-    let facts = find_out(options, ends.local, ends.remote);
-    let mut environment = Environment::inherited();
+fn decide(setting: &Setting, ends: Ends) -> Result<Decision, Trouble> {
+    let Setting { options, .. } = setting;
+    let facts = find_out(options, setting.names.as_ref(), ends.local, ends.remote);
+    let mut environment = setting.environment.clone();
     facts.set_variables(&mut environment);
     let verdict = match &options.rules {
         Some(rules) => judge(rules, &facts, &mut environment)?,
@@ -99,34 +117,40 @@ fn decide(options: &Options, ends: Ends) -> Result<Decision, Trouble> {
     Ok(Decision { facts, verdict, program })
 }
 
-/// Does what was decided; returns the status to exit with if that did not come to running the program.
-///
-/// Nothing may be owned here when the program runs: this process may share its memory with the server.
-fn finish(options: &Options, log: Log, stream: &TcpStream, decision: &Result<Decision, Trouble>) -> u8 {
-    let Decision { facts, verdict, program } = match decision {
-        Ok(decision) => decision,
-        Err(Trouble(why)) => return drop_connection(log, why),
+/// What the process of a connection does, now that it is decided.
+fn plan(
+    setting: &Setting,
+    first: Option<Line>,
+    stream: &TcpStream,
+    decision: Result<Decision, Trouble>,
+) -> Start {
+    let Setting { options, log, .. } = setting;
+    let mut lines: Vec<Line> = first.into_iter().collect();
+    let dropping = |lines: &mut Vec<Line>, why: &[u8]| {
+        lines.extend(log.drop_line(why).map(Line::plain));
+        Then::Exit(Exit::TEMPORARY.0)
     };
-    log.judged(process::own_pid(), *verdict, facts);
-    if *verdict == Verdict::Deny {
-        return Exit::PERMANENT.0;
-    }
-    // The connection is descriptors 0 and 1 of the program, which gets nothing else of ours.
-    if let Err(error) = descriptor::place(stream, 0).and_then(|()| descriptor::place(stream, 1)) {
-        return drop_connection(log, &failure::because("unable to set up descriptors", &error));
-    }
-    signal::default(Signal::SIGPIPE);
-    let name = options.program.first().map(Vec::as_slice).unwrap_or_default();
-    let not_run = |error: &io::Error| failure::because([b"unable to run ", name].concat(), error);
-    match program {
-        Ok(program) => drop_connection(log, &not_run(&program.exec())),
-        Err(error) => drop_connection(log, &not_run(error)),
-    }
-}
-
-fn drop_connection(log: Log, why: &[u8]) -> u8 {
-    log.dropping(why);
-    Exit::TEMPORARY.0
+    let then = match decision {
+        Err(Trouble(why)) => dropping(&mut lines, &why),
+        Ok(Decision { facts, verdict, program }) => {
+            lines.extend(log.judged(verdict, &facts));
+            let name = options.program.first().map(Vec::as_slice).unwrap_or_default();
+            let not_run = [b"unable to run ", name].concat();
+            match program {
+                _ if verdict == Verdict::Deny => Then::Exit(Exit::PERMANENT.0),
+                Err(error) => dropping(&mut lines, &failure::because(not_run, &error)),
+                Ok(program) => Then::Run(Box::new(Run {
+                    program,
+                    // The program gets nothing else of ours.
+                    descriptors: [0, 1].map(|number| (stream.as_raw_fd(), number)).into(),
+                    not_placed: log.drop_line(b"unable to set up descriptors"),
+                    not_run: log.drop_line(&not_run),
+                    failed: Exit::TEMPORARY.0,
+                })),
+            }
+        }
+    };
+    Start { lines, then }
 }
 
 /// Sets the connection up. What cannot be set is no reason not to serve.
@@ -140,32 +164,24 @@ fn prepare(options: &Options, stream: &TcpStream, peer: SocketAddr) {
     }
 }
 
-/// Asks the DNS and the peer's ident server, as far as the options say. What cannot be found out is unknown.
-fn find_out(options: &Options, local: SocketAddr, peer: SocketAddr) -> Facts {
-    let asks = options.local_name.is_none() || options.peer_name != PeerName::Unknown;
-    let resolver = if asks { Resolver::from_system().ok() } else { None };
+/// Asks for names and asks the peer's ident server, as far as the options say. What cannot be found out is unknown.
+fn find_out(options: &Options, names: Option<&Names>, local: SocketAddr, peer: SocketAddr) -> Facts {
     let (local_end, remote_end) = (canonical(local), canonical(peer));
-    let local_host = match &options.local_name {
-        Some(name) => Some(name.clone()),
-        None => resolver.as_ref().and_then(|resolver| resolver.first_name(local_end.ip())),
-    };
-    let claimed = match options.peer_name {
+    let of_local = options.local_name.is_none().then(|| Question::Name(local_end.ip()));
+    let of_remote = match options.peer_name {
         PeerName::Unknown => None,
-        PeerName::AsClaimed | PeerName::Confirmed => {
-            resolver.as_ref().and_then(|resolver| resolver.first_name(remote_end.ip()))
-        }
+        PeerName::AsClaimed => Some(Question::Name(remote_end.ip())),
+        PeerName::Confirmed => Some(Question::ConfirmedName(remote_end.ip())),
     };
-    let remote_host = match options.peer_name {
-        PeerName::Confirmed => claimed.filter(|name| {
-            resolver.as_ref().is_some_and(|resolver| has_address(resolver, name, remote_end.ip()))
-        }),
-        PeerName::Unknown | PeerName::AsClaimed => claimed,
+    let [local_host, remote_host] = match names {
+        Some(names) => names.ask([of_local, of_remote]),
+        None => [None, None],
     };
-    drop(resolver);
+    let known = |answer: Option<Result<Vec<u8>, _>>| answer.and_then(Result::ok);
     let info = options.ident.and_then(|patience| ident::ask(local, peer, patience).ok());
     Facts {
-        local: End { address: local_end, host: local_host },
-        remote: End { address: remote_end, host: remote_host },
+        local: End { address: local_end, host: options.local_name.clone().or_else(|| known(local_host)) },
+        remote: End { address: remote_end, host: known(remote_host) },
         info,
     }
 }
@@ -173,10 +189,6 @@ fn find_out(options: &Options, local: SocketAddr, peer: SocketAddr) -> Facts {
 /// An IPv4 address that came in through an IPv6 socket is an IPv4 address.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-fn has_address(resolver: &Resolver, name: &[u8], address: IpAddr) -> bool {
-    resolver.addresses(name).is_ok_and(|addresses| addresses.contains(&address))
 }
 
 /// Follows the rule for this peer. Without knowing the rules nobody is served: they may deny.
@@ -208,6 +220,3 @@ fn instructions(rules: &Rules, facts: &Facts) -> io::Result<Vec<Instruction>> {
 fn step<T>(what: impl AsRef<[u8]>, result: io::Result<T>) -> Result<T, Trouble> {
     result.map_err(|error| Trouble(failure::because(what, &error)))
 }
-
-/// Signals that mean something to the server and nothing to this process.
-const SIGNALS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGCHLD];

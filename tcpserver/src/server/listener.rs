@@ -1,6 +1,7 @@
 //! The socket that connections come in through.
 
-use crate::dns::{self, Resolver, Trouble};
+use crate::dns::{self, Trouble};
+use crate::names::Names;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -38,7 +39,7 @@ fn address(host: &[u8], port: u16) -> Result<SocketAddr, Failure> {
     }
     let found = match dns::known_addresses(host) {
         Some(addresses) => Ok(addresses),
-        None => Resolver::from_system().and_then(|resolver| resolver.addresses(host)),
+        None => Names::beside_us()?.addresses(host),
     };
     let addresses = match found {
         Ok(addresses) => addresses,

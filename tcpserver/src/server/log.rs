@@ -22,6 +22,7 @@ use std::path::Path;
 use unix::descriptor;
 use unix::failure;
 use unix::process::{Ended, Pid};
+use unix::starter::Line;
 
 /// Whether a connection is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +50,18 @@ impl Log {
         });
     }
 
-    /// A connection has a child.
-    pub fn started(&self, pid: Pid, peer: IpAddr) {
-        self.detail(|| format!("pid {pid} from {peer}").into_bytes());
+    /// A connection has a child, which is to say this.
+    pub fn started(&self, peer: IpAddr) -> Option<Line> {
+        self.numbered(|| ("pid ", format!(" from {peer}").into_bytes()))
     }
 
-    /// Everything is known about a connection, and it is served or not.
-    pub fn judged(&self, pid: Pid, verdict: Verdict, facts: &Facts) {
-        self.detail(|| judged(pid, verdict, facts));
+    /// Everything is known about a connection, and it is served or not, which its child is to say.
+    pub fn judged(&self, verdict: Verdict, facts: &Facts) -> Option<Line> {
+        let verdict = match verdict {
+            Verdict::Ok => "ok ",
+            Verdict::Deny => "deny ",
+        };
+        self.numbered(|| (verdict, ends(facts)))
     }
 
     /// A child ended.
@@ -66,7 +71,15 @@ impl Log {
 
     /// A connection is closed without being served.
     pub fn dropping(&self, why: &[u8]) {
-        self.line(|| [b"warning: dropping connection, ", why].concat());
+        if let Some(line) = self.drop_line(why) {
+            Line::plain(line).say();
+        }
+    }
+
+    /// The line for that, which a child is to say, perhaps with a reason after it.
+    pub fn drop_line(&self, why: &[u8]) -> Option<Vec<u8>> {
+        let line = || [b"tcpserver: warning: dropping connection, ", why].concat();
+        (self.verbosity != Verbosity::Silent).then(line)
     }
 
     /// A connection is closed because its peer has enough of them.
@@ -98,6 +111,14 @@ impl Log {
         }
     }
 
+    /// A line with the number of the child that says it between two texts.
+    fn numbered(&self, parts: impl FnOnce() -> (&'static str, Vec<u8>)) -> Option<Line> {
+        (self.verbosity == Verbosity::All).then(|| {
+            let (before, after) = parts();
+            Line { before: [b"tcpserver: ", before.as_bytes()].concat(), after: Some(after) }
+        })
+    }
+
     fn line(&self, text: impl FnOnce() -> Vec<u8>) {
         if self.verbosity != Verbosity::Silent {
             descriptor::write_error_line(&[b"tcpserver: ", &text()]);
@@ -105,16 +126,13 @@ impl Log {
     }
 }
 
-fn judged(pid: Pid, verdict: Verdict, facts: &Facts) -> Vec<u8> {
-    let verdict = match verdict {
-        Verdict::Ok => "ok",
-        Verdict::Deny => "deny",
-    };
+/// Both ends of a connection, after the number of its child.
+fn ends(facts: &Facts) -> Vec<u8> {
     let End { address: local, host: local_host } = &facts.local;
     let End { address: remote, host: remote_host } = &facts.remote;
     [
-        format!("{verdict} {pid} ").as_bytes(),
-        &field(local_host.as_deref()),
+        b" ",
+        field(local_host.as_deref()).as_slice(),
         format!(":{}:{} ", local.ip(), local.port()).as_bytes(),
         &field(remote_host.as_deref()),
         format!(":{}:", remote.ip()).as_bytes(),
@@ -165,7 +183,9 @@ mod tests {
             remote: End { address: "[2001:db8::5]:40022".parse().unwrap(), host: None },
             info: Some(b"joe".to_vec()),
         };
-        let line = judged(Pid::from_raw(7), Verdict::Deny, &facts);
-        assert_eq!(line, b"deny 7 mx.example:192.0.2.9:25 :2001:db8::5:joe:40022");
+        let line = Log::new(Verbosity::All).judged(Verdict::Deny, &facts).unwrap();
+        assert_eq!(line.before, b"tcpserver: deny ");
+        assert_eq!(line.after.unwrap(), b" mx.example:192.0.2.9:25 :2001:db8::5:joe:40022");
+        assert!(Log::new(Verbosity::Errors).judged(Verdict::Deny, &facts).is_none());
     }
 }

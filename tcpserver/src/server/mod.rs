@@ -8,7 +8,8 @@
 //! Manual   tcpserver(8).    Next in the flow: server::connection, one process for each connection.
 //!
 //! This process stays small and does nothing that takes time: what others have to be asked for (names, ident)
-//! happens in a child, where it can fail and wait without harm to other connections.
+//! happens in a child, where it can fail and wait without harm to other connections. Names are looked up by a program
+//! of their own ([`names`](crate::names)), so that this one has no DNS library in its memory.
 
 mod connection;
 mod limits;
@@ -19,7 +20,9 @@ mod peers;
 mod proxy;
 mod stale;
 
+use crate::names::Names;
 use crate::services;
+use connection::Setting;
 use limits::{Backoff, Slots};
 use log::Log;
 use options::{Options, Verbosity};
@@ -29,10 +32,12 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+use unix::environment::Environment;
 use unix::failure::Failure;
 use unix::poll::{self, Interest};
 use unix::program::{Exit, Invocation};
-use unix::signal::{self, Signal, Signals};
+use unix::signal::{self, Held, Signal};
+use unix::starter::Starter;
 use unix::{account, descriptor, process};
 
 /// Runs the program.
@@ -48,10 +53,11 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
 /// Everything that can fail for good comes first: the port, the signals, the identity.
 fn start(options: &Options) -> Result<Server<'_>, Failure> {
     let port = services::port(&options.port)?;
-    let signals = Signals::catch(&[Signal::SIGCHLD, Signal::SIGTERM])
-        .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
-    signal::ignore(Signal::SIGPIPE);
+    let names = connection::asks_for_names(options).then(Names::beside_us).transpose()?;
     signal::unblock_all();
+    let signals = Held::hold(&[Signal::SIGCHLD, Signal::SIGTERM])
+        .map_err(|error| Failure::temporary("unable to hold signals").because(&error))?;
+    signal::ignore(Signal::SIGPIPE);
     let listeners = listener::open_all(&options.host, port, options.backlog, options.share_port)?;
     drop_privileges(options)?;
     if options.print_port {
@@ -61,11 +67,11 @@ fn start(options: &Options) -> Result<Server<'_>, Failure> {
     descriptor::close_numbers([0, 1]);
     let log = Log::new(options.verbosity);
     Ok(Server {
-        options,
+        setting: Setting { options, log, names, environment: Environment::inherited() },
         listeners,
         next: 0,
         signals,
-        log,
+        starter: Starter::new(),
         slots: Slots::new(options.limit),
         peers: Peers::new(options.peer_limits),
         watch: options.rules.as_ref().and_then(|rules| Watch::of(&rules.path)),
@@ -93,12 +99,12 @@ fn print_port(listeners: &[TcpListener]) -> Result<(), Failure> {
 }
 
 struct Server<'a> {
-    options: &'a Options,
+    setting: Setting<'a>,
     listeners: Vec<TcpListener>,
     /// The socket whose turn it is, so that a busy one does not keep the others waiting.
     next: usize,
-    signals: Signals,
-    log: Log,
+    signals: Held,
+    starter: Starter,
     slots: Slots,
     peers: Peers,
     /// Of the rules, if there are any.
@@ -115,14 +121,15 @@ enum Accepted {
 
 impl Server<'_> {
     fn run(mut self) -> Result<Exit, Failure> {
-        self.log.status(&self.slots);
+        self.setting.log.status(&self.slots);
         loop {
-            if self.signals.take(Signal::SIGTERM) {
-                self.serve_waiting();
-                return Ok(Exit::SUCCESS);
-            }
-            if self.signals.take(Signal::SIGCHLD) {
-                self.reap();
+            match self.signals.take() {
+                Some(Signal::SIGTERM) => {
+                    self.serve_waiting();
+                    return Ok(Exit::SUCCESS);
+                }
+                Some(_) => self.reap(),
+                None => {}
             }
             let pause = self.backoff.pause(Instant::now());
             if self.slots.are_full() || pause.is_some() {
@@ -134,7 +141,7 @@ impl Server<'_> {
                 Accepted::Nobody => self.wait(true, None),
                 Accepted::Failed(error) => {
                     if self.backoff.failed(Instant::now()) {
-                        self.log.warning("unable to accept", &error);
+                        self.setting.log.warning("unable to accept", &error);
                     }
                 }
             }
@@ -143,7 +150,7 @@ impl Server<'_> {
 
     /// Serves who is already in the queue of a shared port: the queue ends with us, and nobody takes it over.
     fn serve_waiting(&mut self) {
-        while self.options.share_port
+        while self.setting.options.share_port
             && let Accepted::Connection(stream, peer) = self.accept()
         {
             self.serve(stream, peer);
@@ -157,18 +164,15 @@ impl Server<'_> {
             descriptors.extend(self.listeners.iter().map(|listener| (listener.as_fd(), Interest::Read)));
         }
         // An error of poll (memory) is taken for "all ready": whoever looks finds out.
-        let ready = poll::wait(&descriptors, limit).unwrap_or_default();
-        if ready.first().copied().unwrap_or(true) {
-            self.signals.drain();
-        }
+        let _ = poll::wait(&descriptors, limit);
     }
 
     fn reap(&mut self) {
         while let Some((pid, ended)) = process::reap_any() {
             self.slots.give_back();
             self.peers.ended(pid);
-            self.log.ended(pid, ended);
-            self.log.status(&self.slots);
+            self.setting.log.ended(pid, ended);
+            self.setting.log.status(&self.slots);
         }
     }
 
@@ -191,25 +195,25 @@ impl Server<'_> {
 
     fn serve(&mut self, stream: TcpStream, peer: SocketAddr) {
         let (now, address) = (Instant::now(), peer.ip().to_canonical());
-        let is_balancer = self.options.balancers.iter().any(|block| block.contains(address));
-        if !is_balancer && !self.options.balancers.is_empty() {
-            return self.log.dropping(format!("not a balancer: {address}").as_bytes());
+        let is_balancer = self.setting.options.balancers.iter().any(|block| block.contains(address));
+        if !is_balancer && !self.setting.options.balancers.is_empty() {
+            return self.setting.log.dropping(format!("not a balancer: {address}").as_bytes());
         }
         // A balancer stands for many peers, whom only the child will know.
         if !is_balancer && let Err(excess) = self.peers.admit(address, now) {
-            return self.log.too_many(address, excess);
+            return self.setting.log.too_many(address, excess);
         }
         if let Some(source) = self.watch.as_mut().and_then(|watch| watch.newer_source(now)) {
-            self.log.stale(source);
+            self.setting.log.stale(source);
         }
         self.slots.take();
-        self.log.status(&self.slots);
-        match connection::start(self.options, self.log, stream, peer) {
+        self.setting.log.status(&self.slots);
+        match connection::start(&self.setting, &mut self.starter, stream, peer) {
             Ok(child) => self.peers.started(child, address),
             Err(error) => {
-                self.log.dropping(&unix::failure::because("unable to fork", &error));
+                self.setting.log.dropping(&unix::failure::because("unable to fork", &error));
                 self.slots.give_back();
-                self.log.status(&self.slots);
+                self.setting.log.status(&self.slots);
             }
         }
     }

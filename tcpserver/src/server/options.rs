@@ -223,8 +223,9 @@ fn id_in(variable: &str) -> Result<Option<u32>, Failure> {
 /// Those that tcpserver has always had, and ours: C, f, n, S and Y.
 const LETTERS: &str = "dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoOC:f:n:SY:";
 
-const USAGE: &str = "tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] \
-    [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program";
+const USAGE: &str = "tcpserver [ -1SUXpPhHrRoOdDqQv ] [ -c limit ] [ -C limit ] [ -n limit ] [ -f limit ] \
+    [ -Y balancers ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] \
+    host port program";
 
 #[cfg(test)]
 mod tests {
@@ -277,6 +278,21 @@ mod tests {
         assert!(!contains("192.0.2.2") && !contains("2001:db9::"));
         for wrong in ["-Ybalancer", "-Y192.0.2.1,", "-Y192.0.2.1/24"] {
             assert!(parse(&[wrong, "0", "1", "p"]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_usage_line_names_every_option() {
+        let (_, flags) = USAGE.split_once("[ -").unwrap();
+        let (flags, _) = flags.split_once(" ]").unwrap();
+        for (at, letter) in LETTERS.char_indices().filter(|(_, letter)| *letter != ':') {
+            let takes_argument = LETTERS[at + 1..].starts_with(':');
+            let named = if takes_argument {
+                USAGE.contains(&format!("[ -{letter} "))
+            } else {
+                flags.contains(letter)
+            };
+            assert!(named, "{letter}");
         }
     }
 
