@@ -7,7 +7,7 @@ use unix::cdb::{Builder, Reader};
 
 /// Rules: what compiles can be asked about any peer.
 pub fn text(bytes: &[u8]) {
-    let mut database = Builder::new();
+    let mut database = Builder::in_memory();
     for line in bytes.split(|byte| *byte == b'\n') {
         let Ok(Line::Rule(rule)) = syntax::parse(syntax::trim_end(line)) else { continue };
         if let Some(block) = rule.block() {
@@ -20,7 +20,7 @@ pub fn text(bytes: &[u8]) {
         });
         added.expect("room for a key");
     }
-    ask(&database.finish().expect("a small database"));
+    ask(database.finish().expect("a small database").get_ref());
 }
 
 /// M5: any bytes as a database of rules.

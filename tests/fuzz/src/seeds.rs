@@ -87,11 +87,11 @@ fn dot_qmail_files() -> Vec<Vec<u8>> {
 
 /// A database with the text's words as keys.
 fn keys_of(text: &[u8]) -> Vec<u8> {
-    let mut database = unix::cdb::Builder::new();
+    let mut database = unix::cdb::Builder::in_memory();
     for word in text.split(|byte| matches!(byte, b'\n' | b':')) {
         database.add(word, b"+A=b\0D").expect("a short record");
     }
-    database.finish().expect("a small database")
+    database.finish().expect("a small database").into_inner()
 }
 
 const DATA: &[&str] = &[
