@@ -127,7 +127,8 @@ impl Site {
     fn files(&self) -> Vec<(String, u32, u32, u32)> {
         let mut found = Vec::new();
         collect(&self.queue(""), "", &mut found);
-        found.retain(|(name, ..)| !name.starts_with("lock/"));
+        // What is no message: the locks, and our socket, which no other qmail looks at.
+        found.retain(|(name, ..)| !name.starts_with("lock/") && !name.starts_with("queuectl/"));
         found.sort();
         found
     }
