@@ -8,7 +8,7 @@ fn an_unknown_option_is_answered_with_the_usage_and_status_100() {
                      [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] [-s stackbytes] \
                      [-t cpusecs] child";
     for (name, usage) in [
-        ("supervise", "supervise [ -rsudox ] dir program args ..."),
+        ("supervise", "supervise [ -rsudox5 ] dir program args ..."),
         ("svc", "svc [ -udorspchaitkx ] dir ..."),
         ("svwait", "svwait [ -udr ] [ -t seconds ] dir ..."),
         ("setlock", "setlock [ -nNxX ] file program [ arg ... ]"),

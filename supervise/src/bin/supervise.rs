@@ -1,4 +1,5 @@
 //! `supervise`: see supervise(8).
-fn main() -> std::process::ExitCode {
-    unix::program::run("supervise", supervise::supervise::main)
-}
+
+#![no_main]
+
+unix::lean_program!("supervise", supervise::supervise::main);

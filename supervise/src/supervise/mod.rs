@@ -40,7 +40,7 @@ use unix::failure::{Failure, because};
 use unix::poll::{self, Interest};
 use unix::process::{self, Ended};
 use unix::program::{Exit, Invocation};
-use unix::signal::{self, Signal, Signals};
+use unix::signal::{self, Held, Signal};
 use unix::stamp::Stamp;
 
 /// How long a status that could not be written (the disk is full) waits for the next attempt, if nothing happens.
@@ -53,7 +53,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         .map_err(|error| Failure::temporary("unable to open current directory").because(&error))?;
     service_dir::enter(&request.directory)?;
     let signals =
-        catch_signals().map_err(|error| Failure::temporary("unable to create pipe").because(&error))?;
+        hold_signals().map_err(|error| Failure::temporary("unable to create pipe").because(&error))?;
     let normally_up = match request.layout {
         Layout::Flat => request.normally_up,
         Layout::Nested => !service_dir::is_normally_down(&request.directory)?,
@@ -84,12 +84,12 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
 }
 
 /// A background job of a shell ignores SIGINT, and one of nohup SIGHUP; that is respected.
-fn catch_signals() -> io::Result<Signals> {
+fn hold_signals() -> io::Result<Held> {
     signal::unblock_all();
     let wanted = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
     let left_alone = |signal| matches!(signal, Signal::SIGINT | Signal::SIGHUP) && signal::is_ignored(signal);
-    let caught: Vec<Signal> = wanted.into_iter().filter(|signal| !left_alone(*signal)).collect();
-    Signals::catch(&caught)
+    let held: Vec<Signal> = wanted.into_iter().filter(|signal| !left_alone(*signal)).collect();
+    Held::hold(&held)
 }
 
 struct Supervisor<'a> {
@@ -113,7 +113,7 @@ struct Supervisor<'a> {
 }
 
 impl Supervisor<'_> {
-    fn run(mut self, signals: &Signals) -> Result<Exit, Failure> {
+    fn run(mut self, signals: &Held) -> Result<Exit, Failure> {
         self.write_status();
         self.announce()?;
         let mut flow = self.handle(Event::Begin);
@@ -139,7 +139,7 @@ impl Supervisor<'_> {
     }
 
     /// Waits until there may be something to do.
-    fn wait(&self, signals: &Signals) {
+    fn wait(&self, signals: &Held) {
         let timer = self.timer.into_iter().chain(self.finish_limit).min();
         let timer = timer.map(|at| at.saturating_duration_since(Instant::now()));
         let retry = self.status_is_stale.then_some(STATUS_RETRY);
@@ -154,8 +154,12 @@ impl Supervisor<'_> {
     }
 
     /// Takes what happened: deaths first, so that a command finds the service as it is; one command at a time.
-    fn look_around(&mut self, signals: &Signals) -> ControlFlow<()> {
-        signals.drain();
+    fn look_around(&mut self, signals: &Held) -> ControlFlow<()> {
+        let mut terminated = false;
+        while let Some(signal) = signals.take() {
+            // SIGHUP means nothing: the end of a terminal session ends no service. SIGCHLD only wakes.
+            terminated |= matches!(signal, Signal::SIGTERM | Signal::SIGINT);
+        }
         self.readiness.look();
         while let Some((pid, ended)) = process::reap_any() {
             if self.state.pid() == Some(pid) {
@@ -168,9 +172,7 @@ impl Supervisor<'_> {
                 self.handle(Event::Finished(ended))?;
             }
         }
-        // SIGHUP is caught and means nothing: the end of a terminal session ends no service.
-        let terminated = [Signal::SIGTERM, Signal::SIGINT].map(|signal| signals.take(signal));
-        if terminated.contains(&true) {
+        if terminated {
             self.handle(Event::Command(Command::Down))?;
             self.handle(Event::Command(Command::Exit))?;
         }
@@ -245,12 +247,10 @@ impl Supervisor<'_> {
         Event::FinishStarted(self.fork(|program| program.run_finish(ended, own_group)))
     }
 
-    /// Signals wait while there are two of us: the child must not take one in supervise's stead, nor lose one
-    /// that svc sends it before it is the program.
+    /// The child has our signals held back until it is about to become the program, so one that svc sends it
+    /// meanwhile is not lost.
     fn fork(&self, child: impl FnOnce(&Program) -> u8) -> Option<process::Pid> {
-        signal::block_all();
         let forked = process::fork(|| child(&self.program));
-        signal::unblock_all();
         forked.inspect_err(|error| self.invocation.warn(because(self.program.fork_trouble(), error))).ok()
     }
 
