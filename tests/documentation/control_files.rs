@@ -58,7 +58,8 @@ fn the_guide_has_every_control_file_in_its_table() {
     let section = section.split("\n## ").next().unwrap_or_default();
     let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
     let cells = rows.filter_map(|row| row.split('|').nth(1));
-    let names: BTreeSet<String> = cells.flat_map(|cell| cell.split(',')).map(|name| name.trim().into()).collect();
+    let names: BTreeSet<String> =
+        cells.flat_map(|cell| cell.split(',')).map(|name| name.trim().into()).collect();
     assert_eq!(names, in_manual().into_keys().collect());
 }
 

@@ -28,7 +28,20 @@ const SILENT: &[&str] = &["tcp-env"];
 const PASSED_OVER: &[(&str, &str)] = &[("sendmail", "vimepoBEJxNRVO")];
 
 /// Pages that we refer to and that are not ours.
-const OF_THE_SYSTEM: &[&str] = &["Mail.1", "alpine.1", "elm.1", "flock.2", "groupadd.8", "inetd.conf.5", "mail.1", "passwd.5", "pine.1", "ps.1", "useradd.8", "wait.2"];
+const OF_THE_SYSTEM: &[&str] = &[
+    "Mail.1",
+    "alpine.1",
+    "elm.1",
+    "flock.2",
+    "groupadd.8",
+    "inetd.conf.5",
+    "mail.1",
+    "passwd.5",
+    "pine.1",
+    "ps.1",
+    "useradd.8",
+    "wait.2",
+];
 
 /// The options of a program: letters, and words with their dashes.
 type Names = BTreeSet<String>;
