@@ -129,6 +129,34 @@ fn each_exit_status_of_a_program_has_its_consequence() {
     assert_eq!((outcome.code, outcome.err_text().as_str()), (111, "Aack, child crashed. (#4.3.0)\n"));
 }
 
+/// Cases beside the measured ones, as the manual has them.
+#[test]
+fn each_line_of_a_file_counts_as_it_stands_there() {
+    for (text, code, out) in [
+        ("#\n#", 0, "did 0+0+0\n"),
+        ("#\n\n \n./mb", 0, "did 1+0+0\n"),
+        ("\n./mb\n", 111, ""),
+        (" \t\n./mb\n", 111, ""),
+        ("|", 0, "did 0+0+1\n"),
+        ("|echo a  \n", 0, "a\ndid 0+0+1\n"),
+        ("|exit 99\n./no/x\n", 0, "did 0+0+1\n"),
+        ("./mb\n|exit 99\n./no/x\n|exit 1\n", 0, "did 1+0+1\n"),
+        ("|kill -9 $$\n./mb\n", 111, ""),
+        ("./mb\n+list\n", 0, "did 1+0+0\n"),
+        ("+list \n./mb\n", 111, ""),
+        ("+lists\n./mb\n", 0, "did 1+0+0\n"),
+        ("+list\n|true\n", 111, ""),
+        ("./no/\n", 111, ""),
+        (".\n", 111, ""),
+        ("&a@b\n./no/x\n", 111, ""),
+        ("&a@b\n|exit 100\n", 100, ""),
+    ] {
+        let (home, outcome) = deliver_with(text);
+        assert_eq!((outcome.code, outcome.out_text().as_str()), (code, out), "{text:?}: {outcome:?}");
+        drop(home);
+    }
+}
+
 #[test]
 fn a_program_reads_the_message_from_its_beginning_each_time() {
     let (_, outcome) = deliver_with("|head -1\n|cat >/dev/null\n|cat\n");

@@ -71,3 +71,13 @@ fn a_list_that_cannot_be_read_leaves_the_old_database_in_force() {
     assert_eq!((outcome.code, outcome.err_text().as_str()), (111, message));
     assert_eq!(fs::read(&path).expect("the database"), before);
 }
+
+/// In `rcpthosts` a NUL ends an item; a record has it as a byte, so that no host is found by a damaged line.
+#[test]
+fn a_nul_does_not_make_two_hosts_of_a_line() {
+    let home = MailHome::new([("morercpthosts", &b"a.example\0b.example\n"[..])]);
+    assert_eq!(home.call("qmail-newmrh").run().code, 0);
+    let database = fs::read(home.path().join("control/morercpthosts.cdb")).expect("the database");
+    let record = b"\x13\0\0\0\0\0\0\0a.example\0b.example";
+    assert_eq!(database.get(2048..2048 + record.len()), Some(&record[..]));
+}

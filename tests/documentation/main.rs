@@ -1,3 +1,4 @@
 //! What the documentation says, and what the programs do.
 
+mod control_files;
 mod manual_pages;

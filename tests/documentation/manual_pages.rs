@@ -27,6 +27,22 @@ const SILENT: &[&str] = &["tcp-env"];
 /// Sendmail's options that are passed over are in the page's list, and neither in its synopsis nor in the usage.
 const PASSED_OVER: &[(&str, &str)] = &[("sendmail", "vimepoBEJxNRVO")];
 
+/// Pages that we refer to and that are not ours.
+const OF_THE_SYSTEM: &[&str] = &[
+    "Mail.1",
+    "alpine.1",
+    "elm.1",
+    "flock.2",
+    "groupadd.8",
+    "inetd.conf.5",
+    "mail.1",
+    "passwd.5",
+    "pine.1",
+    "ps.1",
+    "useradd.8",
+    "wait.2",
+];
+
 /// The options of a program: letters, and words with their dashes.
 type Names = BTreeSet<String>;
 
@@ -375,4 +391,29 @@ fn every_page_is_formatted_without_a_word_of_complaint() {
         assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""), "{}", page.display());
         assert!(!outcome.out.is_empty(), "{}", page.display());
     }
+}
+
+#[test]
+fn every_page_that_is_referred_to_is_there() {
+    let mut missing = Names::new();
+    let mut count = 0;
+    for page in all_pages() {
+        let text = fs::read_to_string(&page).expect("a page of UTF-8");
+        for (name, section) in text.lines().flat_map(references) {
+            count += 1;
+            let reference = format!("{name}.{section}");
+            if !pages().join(&reference).is_file() && !OF_THE_SYSTEM.contains(&reference.as_str()) {
+                missing.insert(format!("{}: {reference}", page.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(count > 300, "only {count} references");
+}
+
+/// The pages that a line refers to by `Xr`, which may stand anywhere in it.
+fn references(line: &str) -> Vec<(&str, &str)> {
+    let words: Vec<&str> = line.strip_prefix('.').map(|rest| rest.split(' ').collect()).unwrap_or_default();
+    let triples = words.windows(3).filter(|triple| triple[0] == "Xr");
+    triples.map(|triple| (triple[1], triple[2])).collect()
 }

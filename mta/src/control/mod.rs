@@ -104,6 +104,12 @@ pub fn items(text: &[u8]) -> Vec<Vec<u8>> {
     lines(text).filter(|line| !line.is_empty() && !line.starts_with(b"#")).map(<[u8]>::to_vec).collect()
 }
 
+/// The items of a list of which qmail-newmrh makes a database: there a NUL is a part of its line.
+pub fn items_with_nuls(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = text.split(|byte| *byte == b'\n').map(|line| line.trim_suffix_of(b" \t"));
+    lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"))
+}
+
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| matches!(byte, b'\n' | 0)).map(|line| line.trim_suffix_of(b" \t\n"))
 }

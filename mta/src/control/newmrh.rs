@@ -5,7 +5,7 @@
 //! Exits    0 · 111 nothing was changed.
 //! Manual   qmail-newmrh(8).    Read by: control::rcpthosts.
 
-use super::{Control, items};
+use super::{Control, items_with_nuls};
 use crate::setup::home::Home;
 use std::io;
 use unix::failure::Failure;
@@ -36,7 +36,7 @@ pub fn main(_: &Invocation) -> Result<Exit, Failure> {
 /// A record without data for each host, in lower case.
 fn compile(text: &[u8]) -> io::Result<Vec<u8>> {
     let mut builder = cdb::Builder::in_memory();
-    for item in items(text) {
+    for item in items_with_nuls(text) {
         builder.add(&item.to_ascii_lowercase(), b"")?;
     }
     Ok(builder.finish()?.into_inner())
