@@ -187,6 +187,9 @@ impl Deliveries {
             Ok(Next::Done) => return None,
             Ok(Next::Unknown) => {
                 log.warning(format!("unknown record type in {}!", self.channel.kind().name(message)));
+                if let Some(job) = self.jobs.get_mut(&message) {
+                    job.unknown_record();
+                }
                 return None;
             }
             Ok(Next::End) => false,
