@@ -362,6 +362,23 @@ fn term_lets_the_running_delivery_finish_and_begins_no_other() {
 }
 
 #[test]
+fn the_loss_of_each_spawner_is_said_and_ends_the_queue_manager() {
+    let mut instance = running();
+    // Both are gone before qmail-send can notice the first.
+    instance.signal(Signal::SIGSTOP);
+    for helper in ["qmail-lspawn", "qmail-rspawn"] {
+        assert!(instance.kill(helper));
+        wait_until("it is gone", || instance.pid_of(helper).is_none());
+    }
+    instance.signal(Signal::SIGCONT);
+    instance.wait_for_log("status: exiting\n");
+    let log = instance.log();
+    let lost = "alert: oh no! lost spawn connection! dying...\n";
+    assert!(log.ends_with(&format!("{lost}{lost}status: exiting\n")), "{log}");
+    instance.stop();
+}
+
+#[test]
 fn three_hundred_messages_at_once_are_each_delivered_once() {
     let mut instance = running();
     let maildir = instance.mailbox("joe");

@@ -292,9 +292,10 @@ impl Manager {
     /// Says once of each helper that it is gone.
     fn notice_lost_helpers(&mut self, log: &mut Log) {
         self.cleaner.check();
-        let spawner_is_alive = |channel: &Channel| self.deliveries.get(*channel).spawner_state().is_alive();
+        let spawner_is_alive = |channel: Channel| self.deliveries.get(channel).spawner_state().is_alive();
         let lost = [
-            (Helper::Spawner, !Channel::ALL.iter().all(spawner_is_alive)),
+            (Helper::Spawner(Channel::Local), !spawner_is_alive(Channel::Local)),
+            (Helper::Spawner(Channel::Remote), !spawner_is_alive(Channel::Remote)),
             (Helper::Cleaner, !self.cleaner.is_alive()),
         ];
         for (helper, is_lost) in lost {
