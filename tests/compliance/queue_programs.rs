@@ -116,4 +116,15 @@ fn trouble_with_the_table_is_said_where_it_always_was() {
     assert_eq!((outcome.code, outcome.out_text().as_str()), (111, ""));
     let message = format!("qmail-tcpok: fatal: unable to write {}: file does not exist\n", path.display());
     assert_eq!(outcome.err_text(), message);
+
+    let directory = home.path().join("queue/lock");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o000)).expect("a closed directory");
+    home.program("qmail-tcpto");
+    home.program("qmail-tcpok");
+    let outcome = as_ordinary_user(home.call("qmail-tcpto"));
+    assert_eq!((outcome.code, outcome.out_text().as_str()), (111, "fatal: unable to chdir: access denied\n"));
+    let outcome = as_ordinary_user(home.call("qmail-tcpok"));
+    let message = format!("qmail-tcpok: fatal: unable to chdir to {}: access denied\n", directory.display());
+    assert_eq!((outcome.code, outcome.err_text()), (111, message));
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("an open directory");
 }

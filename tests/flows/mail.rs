@@ -362,6 +362,41 @@ fn term_lets_the_running_delivery_finish_and_begins_no_other() {
 }
 
 #[test]
+fn deliveries_on_both_channels_are_started_in_turns() {
+    let mut instance = Instance::new();
+    instance.mailbox("joe");
+    instance.write("control/smtproutes", ":127.0.0.1:1\n");
+    instance.start();
+    let joe = at("joe");
+    send(&instance, "s@src.example", &[&joe, &joe, &joe, "a@far.example", "b@far.example"]);
+    instance.wait_for_log("starting delivery 5: ");
+    let log = instance.log();
+    let started = log.lines().filter(|line| line.starts_with("starting delivery "));
+    let recipients: Vec<&str> =
+        started.filter_map(|line| line.split_once(" to ")).map(|(_, to)| to).collect();
+    let local = "local joe@mail.example.org";
+    assert_eq!(recipients, [local, "remote a@far.example", local, "remote b@far.example", local]);
+    instance.stop();
+}
+
+#[test]
+fn the_loss_of_each_spawner_is_said_and_ends_the_queue_manager() {
+    let mut instance = running();
+    // Both are gone before qmail-send can notice the first.
+    instance.signal(Signal::SIGSTOP);
+    for helper in ["qmail-lspawn", "qmail-rspawn"] {
+        assert!(instance.kill(helper));
+        wait_until("it is gone", || instance.pid_of(helper).is_none());
+    }
+    instance.signal(Signal::SIGCONT);
+    instance.wait_for_log("status: exiting\n");
+    let log = instance.log();
+    let lost = "alert: oh no! lost spawn connection! dying...\n";
+    assert!(log.ends_with(&format!("{lost}{lost}status: exiting\n")), "{log}");
+    instance.stop();
+}
+
+#[test]
 fn three_hundred_messages_at_once_are_each_delivered_once() {
     let mut instance = running();
     let maildir = instance.mailbox("joe");

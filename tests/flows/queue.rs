@@ -191,3 +191,25 @@ fn l6_ignored_signals_a_closed_umask_and_ten_thousand_variables_change_nothing()
         assert_eq!(metadata.mode() & 0o777, 0o644, "{name}");
     }
 }
+
+/// What a fault of its own would do; what it had so far is for the collector.
+#[test]
+fn a_fault_ends_it_with_the_status_for_an_internal_error() {
+    use unix::signal::Signal;
+    let instance = Instance::new();
+    for fault in
+        [Signal::SIGILL, Signal::SIGABRT, Signal::SIGFPE, Signal::SIGBUS, Signal::SIGSEGV, Signal::SIGSYS]
+    {
+        let before = instance.queue().len();
+        let mut command = instance.queue_command();
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut running = harness::Running::start(&mut command);
+        harness::wait_until("it receives a message", || {
+            instance.queue().len() == before + 1
+                && !instance.queue().iter().any(|name| name.starts_with("pid/"))
+        });
+        running.signal(fault);
+        assert_eq!(running.wait(), 81, "{fault}");
+        assert_eq!(instance.queue().len(), before + 1, "{fault}");
+    }
+}

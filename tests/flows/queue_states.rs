@@ -132,3 +132,47 @@ fn trouble_with_one_message_does_not_hold_up_the_others() {
     instance.wait_for_log("warning: unable to unlink info/");
     instance.stop();
 }
+
+/// A damaged record may have been a recipient: the others get the message, and it stays in the queue.
+#[test]
+fn a_record_that_is_none_keeps_the_message() {
+    let mut instance = Instance::new();
+    let joe = instance.mailbox("joe");
+    let to_joe = format!("joe@{HOST}");
+    let damaged = Queued::new(&instance, &to_joe, &[&to_joe], "damaged")
+        .without(&["intd", "todo"])
+        .with("info", &format!("F{to_joe}\0"))
+        .with("local", &format!("Xwho@{HOST}\0T{to_joe}\0"));
+    let local = damaged.path("local");
+    instance.start();
+    wait_until("the sound recipient", || messages(&joe).len() == 1);
+    let name = local.strip_prefix(instance.path("queue")).expect("a file of the queue").display().to_string();
+    instance.wait_for_log(&format!("warning: unknown record type in {name}!"));
+    instance.wait_for_log("delivery 1: success:");
+    instance.stop();
+    let records = fs::read_to_string(&local).expect("the damaged file");
+    assert_eq!(records, format!("Xwho@{HOST}\0D{to_joe}\0"));
+    assert!(!instance.log().contains("end msg"));
+}
+
+#[test]
+fn qmail_qread_says_which_message_has_lost_a_part() {
+    let instance = Instance::new();
+    let sound = Queued::new(&instance, "s@src.example", &["r@far.example"], "sound")
+        .without(&["intd", "todo"])
+        .with("info", "Fs@src.example\0")
+        .with("remote", "Tr@far.example\0");
+    let lost = Queued::new(&instance, "s@src.example", &["r@far.example"], "lost")
+        .without(&["intd", "todo", "mess"])
+        .with("info", "Fs@src.example\0");
+    let outcome = instance.call("qmail-qread").run();
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""));
+    let text = outcome.out_text();
+    let trouble = format!("warning: trouble with #{}: file does not exist\n", lost.number);
+    assert_eq!(text.matches(&trouble).count(), 1, "{text}");
+    let rest = text.replace(&trouble, "");
+    let (start, end) = (format!("  #{}  ", sound.number), "  <s@src.example> \n\tremote\tr@far.example\n");
+    assert!(rest.contains(&start) && rest.ends_with(end), "{text}");
+    assert_eq!(rest.lines().count(), 2, "{text}");
+    assert_eq!(instance.call("qmail-qread").arg("--json").run().out_text().lines().count(), 1);
+}

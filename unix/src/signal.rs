@@ -1,13 +1,14 @@
 //! Signals: set aside, or turned into something that `poll` can wait for.
 
+use nix::libc;
 pub use nix::sys::signal::Signal;
-use nix::sys::signal::{SigHandler, SigSet};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// Ignores a signal. Programs run later inherit that, unless [`default`] is called before exec.
 pub fn ignore(signal: Signal) {
@@ -25,13 +26,34 @@ fn set(signal: Signal, action: SigHandler) {
     let _ = unsafe { nix::sys::signal::signal(signal, action) };
 }
 
+/// The status of a process that ends by a fault, once [`exit_on_fault`] was called.
+static FAULT_STATUS: AtomicI32 = AtomicI32::new(0);
+
+/// From now on a fault (ILL, ABRT, FPE, BUS, SEGV, SYS) ends this process with a status, without a memory dump.
+pub fn exit_on_fault(status: u8) {
+    FAULT_STATUS.store(i32::from(status), Ordering::SeqCst);
+    // On the stack that the standard library keeps for signals: the fault may be that the other one is full.
+    let action = SigAction::new(SigHandler::Handler(end_by_fault), SaFlags::SA_ONSTACK, SigSet::empty());
+    for fault in
+        [Signal::SIGILL, Signal::SIGABRT, Signal::SIGFPE, Signal::SIGBUS, Signal::SIGSEGV, Signal::SIGSYS]
+    {
+        // SAFETY: the handler only reads an atomic number and calls _exit, which a signal handler may do.
+        let _ = unsafe { nix::sys::signal::sigaction(fault, &action) };
+    }
+}
+
+extern "C" fn end_by_fault(_: libc::c_int) {
+    // SAFETY: _exit takes any number, runs nothing of ours, and does not return.
+    unsafe { libc::_exit(FAULT_STATUS.load(Ordering::SeqCst)) }
+}
+
 /// Whether a signal is ignored, as a shell arranges SIGINT for a background job.
 pub fn is_ignored(signal: Signal) -> bool {
     // SAFETY: a sigaction is made of integers and a handler address that may be null, so all zeros is a value.
-    let mut present: nix::libc::sigaction = unsafe { std::mem::zeroed() };
+    let mut present: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: without a new action the call only stores the present one, in memory that is ours.
-    let result = unsafe { nix::libc::sigaction(signal as i32, std::ptr::null(), &raw mut present) };
-    result == 0 && present.sa_sigaction == nix::libc::SIG_IGN
+    let result = unsafe { libc::sigaction(signal as i32, std::ptr::null(), &raw mut present) };
+    result == 0 && present.sa_sigaction == libc::SIG_IGN
 }
 
 /// Holds every signal back until [`unblock_all`], for a fork whose child must not run the parent's handlers.

@@ -41,6 +41,7 @@ pub fn main(_: &Invocation) -> Result<Exit, Failure> {
 
 /// The caller may have prepared signals and the umask against us.
 fn prepare_process() {
+    signal::exit_on_fault(EnqueueError::Crashed as u8);
     signal::unblock_all();
     let harmless = [
         Signal::SIGPIPE,

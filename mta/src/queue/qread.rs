@@ -10,7 +10,7 @@ use super::listing::{self, Entry};
 use crate::control::Control;
 use crate::message::date;
 use crate::setup::home::Home;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use unix::descriptor;
 use unix::failure::{self, Failure};
 use unix::program::{Exit, Invocation};
@@ -18,13 +18,26 @@ use unix::program::{Exit, Invocation};
 const USAGE: &str = "qmail-qread [ --json ]";
 
 /// How a message is written: as people read it, or as programs do.
-type Form = fn(&Entry) -> Vec<u8>;
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+}
+
+impl Form {
+    fn of(self, entry: &Entry) -> Vec<u8> {
+        match self {
+            Form::Text => text(entry),
+            Form::Json => (entry.json() + "\n").into_bytes(),
+        }
+    }
+}
 
 /// The program's entry.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
-    let form: Form = match invocation.arguments.as_slice() {
-        [] => text,
-        [word] if word == b"--json" => |entry| (entry.json() + "\n").into_bytes(),
+    let form = match invocation.arguments.as_slice() {
+        [] => Form::Text,
+        [word] if word == b"--json" => Form::Json,
         _ => return Err(Failure::usage(USAGE)),
     };
     let home = Home::of_this_program()?;
@@ -49,14 +62,18 @@ fn list(home: &Home, form: Form, out: &mut impl Write) -> Result<bool, Failure> 
             }
         };
         for message in messages {
-            match listing::look(message) {
-                Ok(Some(entry)) => out.write_all(&form(&entry)).map_err(unwritten)?,
-                Ok(None) => {}
-                Err(error) => {
-                    let reason = failure::describe(&error);
-                    writeln!(out, "warning: trouble with #{message}: {reason}").map_err(unwritten)?;
+            let trouble = match listing::look(message) {
+                Ok(Some(entry)) => {
+                    out.write_all(&form.of(&entry)).map_err(unwritten)?;
+                    continue;
                 }
-            }
+                // Finished while we looked, or a part of it is lost: people want to know, programs ask again.
+                Ok(None) if form == Form::Json => continue,
+                Ok(None) => ErrorKind::NotFound.into(),
+                Err(error) => error,
+            };
+            let reason = failure::describe(&trouble);
+            writeln!(out, "warning: trouble with #{message}: {reason}").map_err(unwritten)?;
         }
     }
     Ok(true)

@@ -125,16 +125,16 @@ impl Deliveries {
         self.spawner.can_take() && self.slots.free().is_some()
     }
 
-    /// Starts as many attempts as are due and can be started. Gives the messages that are done on this channel.
-    pub fn start_due(&mut self, now: Now, shared: &mut Shared, log: &mut Log) -> Vec<MessageNumber> {
-        let mut complete = Vec::new();
-        while self.can_start() {
-            if self.pass.is_none() && !self.begin_pass(now, shared, log) {
-                break;
-            }
-            complete.extend(self.continue_pass(now, shared, log));
-        }
-        complete
+    /// Goes on by one recipient, if an attempt is due and can be started. Nothing if not; otherwise the message
+    /// that is done on this channel, if one is.
+    pub fn start_next(
+        &mut self,
+        now: Now,
+        shared: &mut Shared,
+        log: &mut Log,
+    ) -> Option<Option<MessageNumber>> {
+        let goes_on = self.can_start() && (self.pass.is_some() || self.begin_pass(now, shared, log));
+        goes_on.then(|| self.continue_pass(now, shared, log))
     }
 
     /// Opens the next message that is due; false if there is none.
@@ -187,6 +187,9 @@ impl Deliveries {
             Ok(Next::Done) => return None,
             Ok(Next::Unknown) => {
                 log.warning(format!("unknown record type in {}!", self.channel.kind().name(message)));
+                if let Some(job) = self.jobs.get_mut(&message) {
+                    job.unknown_record();
+                }
                 return None;
             }
             Ok(Next::End) => false,

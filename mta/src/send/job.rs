@@ -71,6 +71,11 @@ impl Job {
         }
     }
 
+    /// The pass has met a record that is none. It may have been a recipient, so the file must not be removed.
+    pub fn unknown_record(&mut self) {
+        self.undone = self.undone.saturating_add(1);
+    }
+
     /// The pass has seen all recipients, or, if `broken`, as many as it could.
     pub fn pass_ended(&mut self, broken: bool) {
         self.pass = if broken { PassState::Broken } else { PassState::ReadToEnd };
@@ -125,6 +130,10 @@ mod tests {
         left.pass_ended(false);
         left.delivery_ended(false);
         assert_eq!(left.outcome(), Some(Outcome::Again));
+        let mut damaged = job();
+        damaged.unknown_record();
+        damaged.pass_ended(false);
+        assert_eq!(damaged.outcome(), Some(Outcome::Again));
         let mut unseen = job();
         unseen.pass_ended(true);
         assert_eq!(unseen.outcome(), Some(Outcome::Again));

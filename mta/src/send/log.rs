@@ -112,7 +112,7 @@ impl Log {
     /// A helper is gone.
     pub fn lost(&mut self, helper: Helper) {
         let helper = match helper {
-            Helper::Spawner => "spawn",
+            Helper::Spawner(_) => "spawn",
             Helper::Cleaner => "qmail-clean",
         };
         self.text(format!("alert: oh no! lost {helper} connection! dying..."));
@@ -133,7 +133,7 @@ impl Log {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Helper {
     /// qmail-lspawn or qmail-rspawn.
-    Spawner,
+    Spawner(Channel),
     /// qmail-clean.
     Cleaner,
 }

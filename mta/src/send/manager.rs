@@ -229,9 +229,15 @@ impl Manager {
     }
 
     fn start_deliveries(&mut self, now: Now, log: &mut Log) {
-        for channel in Channel::ALL {
-            let complete = self.deliveries.get_mut(channel).start_due(now, &mut self.shared, log);
-            self.channel_complete(complete, now);
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = false;
+            // The channels take turns, recipient by recipient, as the log of the original shows them.
+            for channel in Channel::ALL {
+                let next = self.deliveries.get_mut(channel).start_next(now, &mut self.shared, log);
+                goes_on |= next.is_some();
+                self.channel_complete(next.flatten(), now);
+            }
         }
     }
 
@@ -292,9 +298,10 @@ impl Manager {
     /// Says once of each helper that it is gone.
     fn notice_lost_helpers(&mut self, log: &mut Log) {
         self.cleaner.check();
-        let spawner_is_alive = |channel: &Channel| self.deliveries.get(*channel).spawner_state().is_alive();
+        let spawner_is_alive = |channel: Channel| self.deliveries.get(channel).spawner_state().is_alive();
         let lost = [
-            (Helper::Spawner, !Channel::ALL.iter().all(spawner_is_alive)),
+            (Helper::Spawner(Channel::Local), !spawner_is_alive(Channel::Local)),
+            (Helper::Spawner(Channel::Remote), !spawner_is_alive(Channel::Remote)),
             (Helper::Cleaner, !self.cleaner.is_alive()),
         ];
         for (helper, is_lost) in lost {

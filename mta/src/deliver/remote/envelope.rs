@@ -58,6 +58,14 @@ mod tests {
         );
     }
 
+    /// S5: within quotes a `>` does not end the address.
+    #[test]
+    fn s5_an_address_without_host_is_quoted_like_others() {
+        let quoted = envelope("x> SIZE=1", "a b").unwrap();
+        assert_eq!(quoted.sender, b"\"x> SIZE=1\"");
+        assert_eq!(quoted.recipients, [b"\"a b\"".to_vec()]);
+    }
+
     #[test]
     fn b5_an_address_without_local_part_bounces() {
         assert_eq!(envelope("", "@x.example"), Err(MessageReport::NoLocalPart));

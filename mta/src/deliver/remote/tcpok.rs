@@ -14,8 +14,13 @@ use unix::program::{Exit, Invocation};
 /// The program's entry.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
     let path = Home::of_this_program()?.queue().join(layout::TCPTO);
-    TimeoutTable::at(path.clone()).clear().map_err(|TableTrouble { what, error }| {
-        Failure::temporary(format!("unable to {what} {}", path.display())).because(&error)
+    let table = TimeoutTable::at(path.clone());
+    table.clear().map_err(|TableTrouble { what, error }| {
+        let object = match what {
+            "chdir" => format!("to {}", table.directory().display()),
+            _ => path.display().to_string(),
+        };
+        Failure::temporary(format!("unable to {what} {object}")).because(&error)
     })?;
     Ok(Exit::SUCCESS)
 }

@@ -19,7 +19,8 @@ pub fn main(_: &Invocation) -> Result<Exit, Failure> {
     let (text, exit) = match table.records() {
         Ok(records) => (lines(&records, Stamp::now().seconds), Exit::SUCCESS),
         Err(TableTrouble { what, error }) => {
-            (format!("fatal: unable to {what} tcpto: {}\n", failure::describe(&error)), Exit::TEMPORARY)
+            let object = if what == "chdir" { "" } else { " tcpto" };
+            (format!("fatal: unable to {what}{object}: {}\n", failure::describe(&error)), Exit::TEMPORARY)
         }
     };
     descriptor::output()

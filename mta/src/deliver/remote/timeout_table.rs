@@ -72,7 +72,7 @@ impl TimeoutTable {
 /// What went wrong with the table, for the programs that show and clear it.
 #[derive(Debug)]
 pub struct TableTrouble {
-    /// What could not be done: `open`, `lock`, `read`, `write`, `clear`.
+    /// What could not be done: `chdir`, `open`, `lock`, `read`, `write`, `clear`.
     pub what: &'static str,
     /// Why.
     pub error: io::Error,
@@ -83,8 +83,9 @@ impl TimeoutTable {
     /// no more.
     ///
     /// # Errors
-    /// It could not be opened, locked or read.
+    /// Its directory could not be entered; it could not be opened, locked or read.
     pub fn records(&self) -> Result<Vec<Record>, TableTrouble> {
+        self.enter_directory()?;
         let file = file::open_read(&self.path).map_err(trouble("open"))?;
         lock::exclusive(&file).map_err(trouble("lock"))?;
         let records = read(&file).map_err(trouble("read"))?;
@@ -94,11 +95,22 @@ impl TimeoutTable {
     /// Forgets all hosts.
     ///
     /// # Errors
-    /// It could not be opened, locked or written.
+    /// Its directory could not be entered; it could not be opened, locked or written.
     pub fn clear(&self) -> Result<(), TableTrouble> {
+        self.enter_directory()?;
         let file = file::open_write(&self.path).map_err(trouble("write"))?;
         lock::exclusive(&file).map_err(trouble("lock"))?;
         file.write_all_at(&[0; RECORDS * RECORD_LENGTH], 0).map_err(trouble("clear"))
+    }
+
+    /// The directory that the table is in.
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// A queue that somebody may not look into is told from a table that is not there.
+    fn enter_directory(&self) -> Result<(), TableTrouble> {
+        std::env::set_current_dir(self.directory()).map_err(trouble("chdir"))
     }
 }
 

@@ -137,7 +137,8 @@ impl Session {
         match self.find(argument) {
             Err(text) => Step::Error(text),
             Ok((index, _, rest)) => {
-                let (lines, digits) = number::scan(rest.trim_ascii_start());
+                let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+                let (lines, digits) = number::scan(rest.get(spaces..).unwrap_or_default());
                 Step::Send(index, (digits > 0).then_some(lines))
             }
         }
@@ -264,6 +265,7 @@ mod tests {
         assert_eq!(say(&mut session, "TOP 1"), Step::Send(0, None));
         assert_eq!(say(&mut session, "TOP 3  0"), Step::Send(2, Some(0)));
         assert_eq!(say(&mut session, "RETR 1 12"), Step::Send(0, Some(12)));
+        assert_eq!(say(&mut session, "TOP 1\t5"), Step::Send(0, None));
     }
 
     #[test]
