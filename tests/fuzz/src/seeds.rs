@@ -50,7 +50,7 @@ fn by_hand(seeds: &[&str]) -> Vec<Vec<u8>> {
 
 /// For targets whose first byte says where the rest is cut.
 fn after_a_cut(seeds: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    seeds.iter().map(|seed| [&[b'\x07'], &seed[..]].concat()).collect()
+    seeds.iter().map(|seed| [b"\x07", &seed[..]].concat()).collect()
 }
 
 /// One text of each measured case, in the encoding of the files: a letter is a byte.
