@@ -203,6 +203,25 @@ fn l4_homes_and_files_that_others_may_write_are_refused() {
     let outcome = home.deliver(&print);
     assert_eq!(outcome.err_text(), "Warning: home directory is sticky.\n");
     assert_eq!(outcome.out_text(), "mbox ./mb\ndid 1+0+0\n");
+    let sticky = "Home directory is sticky: user is editing his .qmail file. (#4.2.1)\n";
+    assert_eq!(deliver(), (111, sticky.to_owned()));
+}
+
+/// M1: memory does not grow with the message, wherever it is delivered to.
+#[test]
+fn m1_a_large_message_is_not_kept_in_memory() {
+    let Some(prlimit) = harness::installed("prlimit") else {
+        return harness::skipped("prlimit is not installed");
+    };
+    let home = UserHome::new();
+    home.maildir("Maildir");
+    home.file(".qmail", "./Maildir/\n./mbox\n|cat >/dev/null\n&a@x.example\n", 0o600);
+    let message = [b"A: b\n\n".as_slice(), &vec![b'x'; 64 << 20]].concat();
+    let words = home.arguments(&LocalDelivery::default());
+    let call = home.as_user(Call::path(&prlimit)).arg("--data=16777216");
+    let outcome = call.arg(home.mail().program("qmail-local")).args(words).input_file(&message).run();
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""));
+    assert!(home.queue().messages()[0].ends_with(&message), "the forwarded message is whole");
 }
 
 /// L3: whatever stands in the address, the file is one of the user's own.
@@ -216,6 +235,10 @@ fn l3_an_extension_leads_nowhere_but_to_files_of_the_home() {
         [("sub/x", 100), ("sub/../sub/x", 100), ("/etc/passwd", 100), ("..", 0), ("sub//x", 100)]
     {
         assert_eq!(home.deliver(&LocalDelivery::to_extension(ext)).code, code, "{ext}");
+    }
+    // No file has such a name; an error of the system would be tried again for a week.
+    for length in [247, 248, 255, 300, 900] {
+        assert_eq!(home.deliver(&LocalDelivery::to_extension(&"x".repeat(length))).code, 100, "{length}");
     }
 }
 

@@ -157,17 +157,19 @@ fn without_a_name_there_is_no_greeting() {
     assert_eq!((outcome.out_text().as_str(), outcome.code), ("421 unable to read controls (#4.3.0)\r\n", 1));
 }
 
-/// Whoever reads the replies knows whether the message is queued, whatever the queue program does.
+/// P1: whoever reads the replies knows whether the message is queued, whatever the queue program does; and of the
+/// envelope nothing is left.
 #[test]
 fn a_queue_that_fails_is_a_refusal_of_its_class_and_the_session_goes_on() {
     for (status, code) in [("31", "554 "), ("53", "451 "), ("115", "554 "), ("120", "451 ")] {
         let (home, queue) = home();
-        let input = format!("{MESSAGE}NOOP\r\nQUIT\r\n");
+        let input = format!("{MESSAGE}DATA\r\nRCPT TO:<b@here.example>\r\nQUIT\r\n");
         let outcome = smtpd(&home, &queue).env("FAKEQUEUE_EXIT", status).input(input).run();
         let out = outcome.out_text();
         let replies: Vec<&str> = out.lines().collect();
         assert!(replies[4].starts_with(code), "{status}: {replies:?}");
-        assert_eq!((&replies[5..], outcome.code), (&["250 ok", "221 mail.example"][..], 0));
+        let rest = ["503 MAIL first (#5.5.1)", "503 MAIL first (#5.5.1)", "221 mail.example"];
+        assert_eq!((&replies[5..], outcome.code), (&rest[..], 0));
     }
 }
 
@@ -350,6 +352,49 @@ fn p4_a_client_that_does_not_read_is_given_up() {
     assert_eq!(running.wait(), 1);
 }
 
+/// M3: what counts is the message as it is queued, to the byte; and no limit and no announced size wraps.
+#[test]
+fn m3_the_size_of_a_message_is_counted_once_and_to_the_byte() {
+    let body = "..dot\r\n\r\n.\rx\r\r\n..\r\n";
+    let decoded = ".dot\n\n.\rx\r\n.\n".len();
+    for (limit, code) in [
+        ("0".to_owned(), "250"),
+        (decoded.to_string(), "250"),
+        ((decoded - 1).to_string(), "552"),
+        ("1".to_owned(), "552"),
+        (u64::MAX.to_string(), "250"),
+        ("99999999999999999999999999".to_owned(), "250"),
+    ] {
+        let (home, queue) = home();
+        home.control("databytes", &limit);
+        home.control("smtpdbarecr", "1");
+        let start = "MAIL FROM:<s@x>\r\nRCPT TO:<a@here.example>\r\nDATA\r\n";
+        let out = smtpd(&home, &queue).input(format!("{start}{body}.\r\nQUIT\r\n")).run().out_text();
+        let reply = out.lines().nth(4).expect("a reply to the message");
+        assert!(reply.starts_with(code), "{limit}: {reply}");
+        assert_eq!(queue.envelopes()[0].is_empty(), code == "552", "{limit}");
+    }
+    for (size, code) in [("1000", "250"), ("1001", "552"), ("18446744073709551617", "552"), ("-1", "250")] {
+        let (home, queue) = home();
+        home.control("databytes", "1000");
+        let out = smtpd(&home, &queue).input(format!("MAIL FROM:<s@x> SIZE={size}\r\n")).run().out_text();
+        assert!(out.lines().nth(1).expect("a reply").starts_with(code), "{size}: {out}");
+    }
+}
+
+/// B1
+#[test]
+fn b1_a_hundred_hops_are_refused_for_good() {
+    for (hops, code) in [(99, "250"), (100, "554")] {
+        let (home, queue) = home();
+        let header = "rEceived: by x\r\n\tfolded\r\nDELIVERED-to: y\r\n".repeat(hops / 2) + "Received:\r\n";
+        let header = if hops % 2 == 0 { header.trim_end_matches("Received:\r\n").to_owned() } else { header };
+        let out = smtpd(&home, &queue).input(MESSAGE.replace("S: x\r\n", &header)).run().out_text();
+        assert!(out.lines().nth(4).expect("a reply").starts_with(code), "{hops}: {out}");
+        assert_eq!(queue.envelopes()[0].is_empty(), code == "554");
+    }
+}
+
 /// M1: memory does not grow with what the client sends.
 #[test]
 fn m1_a_session_stays_small_whatever_it_is_sent() {
@@ -363,15 +408,25 @@ fn m1_a_session_stays_small_whatever_it_is_sent() {
         line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).expect("kilobytes")
     };
     dialogue.say(&format!("NOOP {}", "x".repeat(4_000_000)));
+    dialogue.say(&format!("HELO {}", "h".repeat(2000)));
+    for _ in 0..100 {
+        // Many commands at once, each of which is answered.
+        dialogue.send("NOOP x\r\n".repeat(500));
+        (0..500).for_each(|_| drop(dialogue.line()));
+    }
+    assert!(resident(&dialogue) < 4096, "{} KiB after commands", resident(&dialogue));
     for n in 0..1000 {
         if n % 1000 == 0 {
             dialogue.say("MAIL FROM:<s@x>");
         }
         dialogue.say(&format!("RCPT TO:<{}{n}@here.example>", "u".repeat(800)));
     }
+    assert!(resident(&dialogue) < 4096, "{} KiB after recipients", resident(&dialogue));
     dialogue.say("DATA");
-    dialogue.send("z".repeat(8_000_000));
-    assert!(resident(&dialogue) < 4096, "{} KiB", resident(&dialogue));
+    for text in ["z".repeat(8_000_000), "\r\n".repeat(2_000_000), "Received: x\r\n".repeat(300_000)] {
+        dialogue.send(text);
+        assert!(resident(&dialogue) < 4096, "{} KiB in a message", resident(&dialogue));
+    }
     dialogue.send("\r\n.\r\n");
     assert!(dialogue.line().starts_with("250 ok "));
 }

@@ -1,4 +1,5 @@
 //! What the documentation says, and what the programs do.
 
 mod control_files;
+mod hardening;
 mod manual_pages;

@@ -63,7 +63,7 @@ fn copies(maildir: &Path) -> BTreeMap<usize, usize> {
     copies
 }
 
-/// R7
+/// R7, B4
 #[test]
 fn r7_whatever_is_killed_every_accepted_message_arrives() {
     let mut instance = Instance::new();

@@ -339,6 +339,33 @@ fn while_the_tables_cannot_be_read_nobody_is_refused_and_nobody_is_accepted() {
     assert_eq!(outcome.out_text(), "421 unable to read controls (#4.3.0)\r\n");
 }
 
+/// P2: through all programs, no form of address that relay testers try leaves this machine.
+#[test]
+fn p2_no_known_form_of_address_relays() {
+    let mut instance = Instance::new();
+    instance.write("control/rcpthosts", "here.example\n.below.example\n");
+    instance.write("control/locals", format!("{HOST}\nhere.example\nx.below.example\n"));
+    instance.write("control/localiphost", "here.example\n");
+    instance.start();
+    let mut taken = 0;
+    for line in include_str!("../fixtures/relay.tsv").lines() {
+        // The form is written with an address of the machine that the fixture imagines.
+        let line = line.replace("[192.0.2.1]", "[127.0.0.1]");
+        let (verdict, rest) = line.split_once('\t').expect("a verdict and a form");
+        let form = rest.split('\t').next().expect("a form");
+        let session = format!("MAIL FROM:<>\r\nRCPT TO:{form}\r\nDATA\r\nS: x\r\n\r\nx\r\n.\r\nQUIT\r\n");
+        let told = instance.call("qmail-smtpd").input(session).run().out_text();
+        assert_eq!(told.contains("\r\n553 "), verdict == "refused", "{form}: {told}");
+        assert_eq!(told.contains("\r\n354 go ahead\r\n250 ok "), verdict == "local", "{form}: {told}");
+        taken += usize::from(verdict == "local");
+    }
+    wait_until("each of them ends", || instance.log().matches("\nend msg ").count() >= taken);
+    instance.wait_until_delivered();
+    instance.stop();
+    assert!(!instance.log().contains(" to remote "), "{}", instance.log());
+    assert!(taken > 0);
+}
+
 /// P3
 #[test]
 fn p3_a_client_that_guesses_recipients_is_delayed_and_then_sent_away() {

@@ -1,5 +1,6 @@
 //! Mail on its way through the whole suite.
 
+mod bodies;
 mod boot;
 mod bounces;
 mod built_in;
@@ -18,4 +19,7 @@ mod queue_states;
 mod queuectl;
 mod quick_protocols;
 mod remote;
+mod root;
 mod service_templates;
+mod slow_clients;
+mod smuggling;

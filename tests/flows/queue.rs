@@ -115,6 +115,35 @@ fn a_directory_that_cannot_be_written_has_a_status_of_its_own() {
     assert_eq!(queued(&instance, ENVELOPE), 62);
 }
 
+/// S5: no control byte gets into the queue as part of an address, whoever calls.
+#[test]
+fn s5_an_address_with_any_control_byte_is_refused_and_leaves_nothing() {
+    let instance = Instance::new();
+    for byte in (1..=0x1f).chain([0x7f]) {
+        for address in [&[byte][..], &[b'a', byte, b'b'], &[b'a', b'@', b'b', byte]] {
+            for envelope in
+                [[b"F", address, b"\0Ta@b\0\0"].concat(), [b"Fa@b\0Tc@d\0T", address, b"\0\0"].concat()]
+            {
+                assert_eq!(queued(&instance, &envelope), 12, "{}", envelope.escape_ascii());
+            }
+        }
+    }
+    assert_nothing_left(&instance, "control bytes");
+}
+
+/// M1
+#[test]
+fn m1_a_large_message_is_not_kept_in_memory() {
+    let Some(prlimit) = installed("prlimit") else { return skipped("prlimit is not installed") };
+    let instance = Instance::in_memory();
+    let mut command = instance.command(&prlimit);
+    command.arg("--data=16777216").arg(instance.path("bin/qmail-queue"));
+    let message = vec![b'x'; 64 << 20];
+    assert_eq!(instance.run_queue(&mut command, &message, ENVELOPE), 0);
+    let name = instance.queue().into_iter().find(|name| name.starts_with("mess/")).expect("the message");
+    assert!(fs::read(instance.path("queue").join(name)).expect("the message").ends_with(&message));
+}
+
 /// L6
 #[test]
 fn l6_closed_descriptors_are_read_errors_and_make_no_message() {

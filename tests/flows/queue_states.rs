@@ -62,6 +62,7 @@ pub fn set_age(path: &Path, hours: u64) {
     file.set_times(FileTimes::new().set_accessed(time).set_modified(time)).expect("its times");
 }
 
+/// B4, R8: what a power cut can leave; a bounce record that is torn is told nevertheless.
 #[test]
 fn every_accepted_message_is_found_by_the_next_start_and_no_other() {
     let mut instance = Instance::new();
@@ -108,6 +109,78 @@ fn every_accepted_message_is_found_by_the_next_start_and_no_other() {
     assert_eq!(texts.len(), 7);
     assert!(instance.log().contains(&format!("bounce msg {bounced} qp ")));
     instance.stop();
+}
+
+/// B4: when a recipient is marked done, the record of his failure and its name are on disk.
+#[test]
+fn b4_a_bounce_record_is_on_disk_before_its_recipient_is_done() {
+    let instance = Instance::new();
+    let Some(strace) = harness::installed("strace") else {
+        return harness::skipped("strace is not installed");
+    };
+    let trace = instance.beside("trace");
+    File::create(&trace).expect("a file for the trace");
+    chown(&trace, Some(owner_uid()), None).expect("its owner");
+    let mut command = instance.command(&strace);
+    command.args(["-f", "-y", "-e", "trace=fsync,fdatasync,write,pwrite64", "-o"]).arg(&trace);
+    command.arg(instance.path("bin/qmail-start")).arg("./Maildir/");
+    let log = File::create(instance.beside("send.log")).expect("a log");
+    command.stdin(std::process::Stdio::null()).stdout(log).stderr(std::process::Stdio::null());
+    let mut running = harness::Running::start(&mut command);
+    let said =
+        |part: &str| fs::read_to_string(instance.beside("send.log")).is_ok_and(|log| log.contains(part));
+    if !harness::settles(|| said("status: ") || !running.is_alive()) || !running.is_alive() {
+        return harness::skipped("strace cannot trace here");
+    }
+    assert_eq!(instance.enqueue(&format!("joe@{HOST}"), &[&format!("gone@{HOST}")], "S: x\n\nx\n"), 0);
+    wait_until("the bounce", || said("bounce msg "));
+    instance.signal(unix::signal::Signal::SIGTERM);
+    assert_eq!(running.wait(), 0);
+    let trace = fs::read_to_string(&trace).expect("the trace");
+    let place = |what: &str, is_it: &dyn Fn(&str) -> bool| {
+        trace.lines().position(is_it).unwrap_or_else(|| panic!("no {what}:\n{trace}"))
+    };
+    let record = place("record", &|line| line.contains(" write(") && line.contains("/queue/bounce/"));
+    let synced = place("sync of it", &|line| line.contains("sync(") && line.contains("/queue/bounce/"));
+    let named = place("sync of its name", &|line| line.contains("sync(") && line.contains("/queue/bounce>"));
+    let done = place("mark", &|line| {
+        (line.contains(" write(") || line.contains(" pwrite64("))
+            && line.contains("/queue/local/")
+            && line.contains(", \"D\", 1")
+    });
+    assert!(record < synced && synced < done && named < done, "{record} {synced} {named} {done}\n{trace}");
+}
+
+/// S5, L8: another qmail-queue might have let such addresses in; each program that uses them makes them harmless.
+#[test]
+fn s5_control_bytes_in_the_queue_reach_no_log_header_or_server() {
+    let mut instance = Instance::new();
+    let (rest, joe) = (instance.mailbox("rest"), format!("joe@{HOST}"));
+    instance.alias("default", "./rest/\n");
+    // Nobody answers there: what must not be sent is refused before anybody is asked.
+    instance.write("control/smtproutes", ":127.0.0.1:1\n");
+    let recipients = format!("Tx\nX-Forged: y@{HOST}\0Ta\r\nDATA@far.example\0");
+    let todo = format!("u1\0p2\0Fs\nend msg 1@{HOST}\0{recipients}");
+    Queued::new(&instance, "", &[&joe], "odd").with("todo", &todo);
+    instance.start();
+    let postmaster = instance.path("alias/Maildir");
+    // Nobody can be told under such a sender's address, so the postmaster is.
+    wait_until("the mail and the bounce", || messages(&rest).len() == 1 && messages(&postmaster).len() == 1);
+    instance.wait_until_delivered();
+    instance.stop();
+    for text in messages(&rest).into_iter().chain(messages(&postmaster)) {
+        let header = text.split("\n\n").next().expect("a header");
+        assert!(
+            !header.lines().any(|line| line.starts_with("X-Forged") || line.starts_with("end msg")),
+            "{text}"
+        );
+        assert!(!header.contains('\r'), "{text}");
+    }
+    let log = instance.log();
+    assert!(log.contains("from <s/end_msg_1@"), "{log}");
+    assert!(log.contains(": failure: "), "{log}");
+    assert!(log.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)));
+    assert_eq!(log.matches("\nend msg ").count(), log.matches("\nnew msg ").count(), "{log}");
 }
 
 #[test]

@@ -227,6 +227,56 @@ fn m4_what_dns_answers_decides_between_a_bounce_and_another_try() {
     }
 }
 
+/// B2: an exchanger at any of these addresses is this machine, whatever else stands in the list with a higher number.
+#[test]
+fn b2_exchangers_that_are_this_machine_are_ourselves() {
+    let own = unix::interface::addresses().expect("the addresses of this machine");
+    let texts = [
+        "0.0.0.0",
+        "0.1.2.3",
+        "127.0.0.1",
+        "127.255.255.254",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::ffff:0.0.0.0",
+    ];
+    let addresses = texts.iter().map(|text| text.parse().expect("an address")).chain(own);
+    let mut names = Vec::new();
+    for (number, address) in addresses.enumerate() {
+        let exchangers = [(10, format!("mx{number}.example")), (20, "other.example".to_owned())];
+        let exchangers = exchangers.map(|(at, host)| Record::Exchanger(at, host));
+        names.push((format!("host{number}.example"), Answer::Records(exchangers.to_vec())));
+        names.push((format!("mx{number}.example"), Answer::Records(vec![Record::Address(address)])));
+    }
+    let other = Record::Address("192.0.2.1".parse().expect("an address"));
+    names.push(("other.example".to_owned(), Answer::Records(vec![other])));
+    let server = DnsServer::start(names.iter().map(|(name, answer)| (name.as_str(), answer.clone())));
+    let home = home();
+    for (host, _) in names.iter().filter(|(name, _)| name.starts_with("host")) {
+        let call = home.call("qmail-remote").env("DNSCACHEIP", server.address());
+        let outcome = call.args([host, "s@src.example", "a@x.example"]).input(MESSAGE).run();
+        assert_eq!(outcome.out_text().replace('\0', "|"), OURSELVES, "{host}");
+    }
+}
+
+/// M1
+#[test]
+fn m1_a_large_message_is_not_kept_in_memory() {
+    let Some(prlimit) = harness::installed("prlimit") else {
+        return harness::skipped("prlimit is not installed");
+    };
+    let script = Script::new(["220 hi", "250 h", "250 ok", "250 ok", "354 go", "250 done", "221 bye"]);
+    let peer = SmtpPeer::start("127.0.0.1", vec![script]).expect("a scripted server");
+    let home = home();
+    home.control("smtproutes", format!(":127.0.0.1:{}\n", peer.port()));
+    let message = [&b"S: x\n\n"[..], &vec![b'x'; 64 << 20], b"\n"].concat();
+    let call = harness::Call::path(&prlimit).arg("--data=16777216").arg(home.program("qmail-remote"));
+    let outcome = call.args(["x.example", "s@src.example", "a@x.example"]).input_file(&message).run();
+    assert!(outcome.out.starts_with(b"r\0K"), "{}", outcome.out_text());
+    assert!(peer.heard().len() > message.len());
+}
+
 const OURSELVES: &str = "DSorry. Although I'm listed as a best-preference MX or A for that host,\n\
     it isn't in my control/locals file, so I don't treat it as local. (#5.4.6)\n|";
 

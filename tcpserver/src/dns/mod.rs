@@ -296,6 +296,52 @@ mod tests {
         assert_eq!(either(Err(Trouble::Absent), Err(Trouble::Absent)), Err(Trouble::Absent));
     }
 
+    const NAME: &[u8] = b"mail.example.org";
+
+    /// A reply to the question for [`NAME`]'s IPv4 addresses that says it has so many records, and these bytes of them.
+    fn reply(count: u16, records: &[u8]) -> Vec<u8> {
+        let question = b"\x04mail\x07example\x03org\0\0\x01\0\x01";
+        let header = [&b"\0\x01\x81\x80\0\x01"[..], &count.to_be_bytes(), b"\0\0\0\0"].concat();
+        [&header, &question[..], records].concat()
+    }
+
+    const ADDRESS: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\x0e\x10\0\x04\xc0\0\x02\x01";
+
+    /// M4: a reply that is cut anywhere says nothing, least of all that there is no such name.
+    #[test]
+    fn m4_a_reply_that_is_cut_anywhere_is_temporary_trouble() {
+        let whole = reply(2, &ADDRESS.repeat(2));
+        assert_eq!(addresses_in_reply(&whole, NAME), Ok(vec![IpAddr::from([192, 0, 2, 1]); 2]));
+        for length in 0..whole.len() {
+            let cut = addresses_in_reply(&whole[..length], NAME);
+            assert!(matches!(cut, Err(Trouble::Temporary(_))), "{length}: {cut:?}");
+        }
+    }
+
+    /// M4: a name that points into itself, at its own pointer, or forward.
+    #[test]
+    fn m4_names_compressed_in_a_circle_are_temporary_trouble() {
+        let start = u8::try_from(reply(1, b"").len()).unwrap();
+        for target in [start, start + 2, start + 12, 0xff] {
+            for owner in [vec![0xc0, target], vec![1, b'a', 0xc0, target]] {
+                let record = [&owner, &ADDRESS[2..]].concat();
+                let found = addresses_in_reply(&reply(1, &record), NAME);
+                assert!(matches!(found, Err(Trouble::Temporary(_))), "{target}: {found:?}");
+            }
+        }
+        let alias = [b"\xc0\x0c\0\x05\0\x01\0\0\0\0\0\x02\xc0", &[start + 12][..]].concat();
+        assert!(matches!(addresses_in_reply(&reply(1, &alias), NAME), Err(Trouble::Temporary(_))));
+    }
+
+    /// M4: of more records than anybody needs, 10,000 are read.
+    #[test]
+    fn m4_very_many_records_are_read_to_a_limit() {
+        for count in [10_000, 10_001, 60_000] {
+            let found = addresses_in_reply(&reply(count, &ADDRESS.repeat(count.into())), NAME);
+            assert_eq!(found.map(|addresses| addresses.len()), Ok(10_000));
+        }
+    }
+
     #[test]
     fn a_lookup_without_an_answer_is_temporary() {
         // Bound and never read: queries go unanswered.

@@ -71,6 +71,7 @@ mod tests {
     /// Variations of each seed: enough to find what is near, few enough for every run of the tests.
     const VARIATIONS: u64 = 400;
 
+    /// M7, and the promises that each target checks, for bytes that look like what comes from outside.
     #[test]
     fn every_target_holds_on_its_seeds_and_near_them() {
         for (name, target) in TARGETS {
