@@ -49,12 +49,15 @@ impl Sink {
         Some(Sink { running, directory, port })
     }
 
+    /// The files that hold a message, or the beginning of one that is still being received.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.directory.path()).expect("the sink's directory");
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    }
+
     /// The one message that was received, as smtp-sink wrote it.
     pub fn received(&self) -> Vec<u8> {
-        let names = || -> Vec<PathBuf> {
-            let entries = std::fs::read_dir(self.directory.path()).expect("the sink's directory");
-            entries.map(|entry| entry.expect("an entry").path()).collect()
-        };
+        let names = || self.files();
         harness::wait_until("smtp-sink wrote a whole message", || {
             names().iter().any(|path| std::fs::read(path).is_ok_and(|text| text.ends_with(b"\n\n")))
         });
