@@ -91,13 +91,21 @@ fn qmqp_sink_takes_what_qmail_qmqpc_sends() {
     let Some(sink) = harness::installed("qmqp-sink") else {
         return skipped("qmqp-sink (Debian: postfix) is not installed");
     };
-    let port = free_port();
-    let _running = start_sink(&sink, port);
-    let home = null_client(&format!("[127.0.0.1]:{port}\n"));
     let message = format!("Subject: x\n\n{}", "line\n".repeat(100_000));
     for recipients in [&["joe@mail.example.org"][..], &["a@x.example", "b@x.example", "c@x.example"]] {
-        assert_eq!(send(&home, "qmail-inject", recipients, &message), (0, String::new()));
+        let answers = (0..3).find_map(|_| answer_of(&sink, recipients, &message));
+        assert_eq!(answers, Some((0, String::new())));
     }
+}
+
+/// What the sender hears; nothing if the sink has crashed, as it does when somebody connects and says nothing: another
+/// test may, that looks for a server on a port of its own which was this one's before.
+fn answer_of(sink: &Path, recipients: &[&str], message: &str) -> Option<(i32, String)> {
+    let port = free_port();
+    let mut running = start_sink(sink, port);
+    let home = null_client(&format!("[127.0.0.1]:{port}\n"));
+    let answer = send(&home, "qmail-inject", recipients, message);
+    (answer.0 == 0 || running.is_alive()).then_some(answer)
 }
 
 fn start_sink(program: &Path, port: u16) -> Running {
