@@ -134,8 +134,18 @@ pub fn installed(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// A port of the loopback address that nobody listens on at this moment.
+/// A port of the loopback address that nobody listens on, and that no other test is given.
+///
+/// It lies below those that the kernel gives away by itself, or another test's server could have it a moment later.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of the loopback address");
-    listener.local_addr().expect("the port's number").port()
+    use std::sync::atomic::{AtomicU16, Ordering};
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = std::process::id() % 180 * 100;
+    loop {
+        let offset = start + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(12_000 + offset % 18_000).expect("a number below 30,000");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

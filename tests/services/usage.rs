@@ -9,7 +9,7 @@ fn an_unknown_option_is_answered_with_the_usage_and_status_100() {
                      [-t cpusecs] child";
     for (name, usage) in [
         ("supervise", "supervise [ -rsudox5 ] dir program args ..."),
-        ("svc", "svc [ -udorspchaitkx ] dir ..."),
+        ("svc", "svc [ --signal name | -udorspchaitkx ] dir ..."),
         ("svwait", "svwait [ -udr ] [ -t seconds ] dir ..."),
         ("setlock", "setlock [ -nNxX ] file program [ arg ... ]"),
         ("softlimit", softlimit),
