@@ -112,6 +112,7 @@ const STACK: usize = 64 * 1024;
 /// the other, each would wait for a flush of its own. The threads that wait have ended when this returns. Where none can
 /// be had (a limit on processes) the files are waited for in turn.
 pub fn sync_together(files: &[&File]) -> Vec<io::Result<()>> {
+    keep_one_arena();
     let sync_all = |share: &[&File]| share.iter().map(|file| file.sync_all()).collect::<Vec<_>>();
     // A thread that died has synced nothing that counts.
     let unsynced = |share: &[&File]| share.iter().map(|_| Err(io::ErrorKind::Other.into())).collect();
@@ -134,6 +135,16 @@ pub fn sync_together(files: &[&File]) -> Vec<io::Result<()>> {
         }
         results
     })
+}
+
+/// Without this the C library sets up to 128 MB of addresses aside for each new thread, which takes its time and counts
+/// against limits on memory.
+fn keep_one_arena() {
+    // SAFETY: the call sets a number of the allocator, which guards it with its own lock. Its failure changes nothing.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1)
+    };
 }
 
 /// Puts the entries of a directory on disk: names that were made, renamed or removed in it.

@@ -89,8 +89,8 @@ fn invoked_by(home: &Home) -> Result<String, EnqueueError> {
     if home.is_single_user() {
         return Ok(by_uid);
     }
-    let caller = account::find_uid(uid).map_err(|_| EnqueueError::Account)?;
-    let is = |role: Role| caller.as_ref().is_some_and(|account| account.name == role.name());
+    let caller = account::name_in_file(uid, Path::new(account::FILE)).map_err(|_| EnqueueError::Account)?;
+    let is = |role: Role| caller.as_deref() == Some(role.name().as_bytes());
     Ok(match () {
         () if is(Role::Alias) => "by alias".to_owned(),
         () if is(Role::Qmaild) => "from network".to_owned(),
