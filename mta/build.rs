@@ -16,10 +16,10 @@ const LISTS: [(&str, &[&str]); 3] = [
     ("PAGES", &["docs/man"]),
 ];
 
-/// Programs on a message's way that look up no users and read what nobody sent, or what was read before.
-const FIXED: [&str; 4] = ["qmail-clean", "qmail-local", "qmail-queue", "qmail-send"];
-/// Those that talk with strangers.
-const ANYWHERE: [&str; 1] = ["qmail-remote"];
+/// Programs on a message's way that look up no users and see no message.
+const FIXED: [&str; 2] = ["qmail-clean", "qmail-send"];
+/// Those that read what strangers sent.
+const ANYWHERE: [&str; 3] = ["qmail-local", "qmail-queue", "qmail-remote"];
 /// Those that look up users.
 const LOOKING_UP: [&str; 5] = ["qmail-getpw", "qmail-lspawn", "qmail-rspawn", "qmail-smtpd", "qmail-start"];
 
