@@ -5,6 +5,7 @@
 
 mod call;
 mod dns_server;
+pub mod fault;
 pub mod figures;
 mod home;
 mod installation;
