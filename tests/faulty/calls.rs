@@ -1,6 +1,6 @@
 //! The system calls, as far as something has to be known about them.
 
-use nix::libc;
+use nix::libc::{self, user_regs_struct};
 
 /// One system call: its name, and how it may go wrong.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +40,17 @@ pub enum Argument {
 }
 
 impl Call {
-    /// The call with that number.
-    pub fn of(number: i64) -> Call {
+    /// The call that begins with these registers.
+    pub fn of(registers: &user_regs_struct) -> Call {
+        let number = registers.orig_rax.cast_signed();
         let found = TABLE.iter().find(|(known, _, _)| *known == number);
+        let kind = found.map_or(Kind::Fails, |(_, _, kind)| *kind);
+        // With an address it is a datagram, of which the kernel never sends or keeps a part.
+        let is_datagram = [libc::SYS_sendto, libc::SYS_recvfrom].contains(&number) && registers.r8 != 0;
         Call {
             number,
             name: found.map(|(_, name, _)| *name),
-            kind: found.map_or(Kind::Fails, |(_, _, kind)| *kind),
+            kind: if is_datagram { Kind::Fails } else { kind },
         }
     }
 

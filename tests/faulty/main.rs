@@ -5,6 +5,7 @@
 //!
 //! It ends as the program does: with its status, or by the same signal.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod calls;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod tracer;

@@ -146,7 +146,7 @@ impl Tracer<'_> {
     /// Lets the call that begins go wrong; nothing if that cannot be.
     fn fail(&self, pid: Pid, fault: Fault) -> Option<State> {
         let registers = ptrace::getregs(pid).ok()?;
-        let call = Call::of(registers.orig_rax.cast_signed());
+        let call = Call::of(&registers);
         let state = match fault {
             Fault::Kill => State::Inside,
             Fault::Error(_) if call.kind == Kind::Sure => return None,
@@ -184,7 +184,7 @@ impl Tracer<'_> {
 }
 
 fn describe(registers: &user_regs_struct) -> Seen {
-    let call = Call::of(registers.orig_rax.cast_signed());
+    let call = Call::of(registers);
     let length = match call.kind {
         Kind::Reads(argument) | Kind::Writes(argument) => usize::try_from(argument.of(registers)).ok(),
         _ => None,

@@ -18,6 +18,7 @@
 //! | `agents` | those that a message leaves by: each point is the first attempt to deliver one message |
 //! | `managers` | those in between: each point is one life of the queue manager |
 
+mod ends;
 mod points;
 mod site;
 mod submitters;

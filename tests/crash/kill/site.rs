@@ -157,7 +157,13 @@ impl Site {
 }
 
 /// Holds each message of a batch against the invariant. `points` says what went wrong with each, by its number.
-pub fn judge_each(report: &mut Report, ledger: &Ledger, points: &[String], mailbox: &str, texts: Vec<String>) {
+pub fn judge_each(
+    report: &mut Report,
+    ledger: &Ledger,
+    points: &[String],
+    mailbox: &str,
+    texts: Vec<String>,
+) {
     let mut by_number: Vec<Vec<String>> = vec![Vec::new(); points.len()];
     let mut strange = Vec::new();
     for text in texts {
