@@ -18,7 +18,9 @@
 //! | `agents` | those that a message leaves by: each point is the first attempt to deliver one message |
 //! | `managers` | those in between: each point is one life of the queue manager |
 
+mod agents;
 mod ends;
+mod mbox;
 mod points;
 mod site;
 mod submitters;

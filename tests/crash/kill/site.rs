@@ -69,6 +69,13 @@ impl Site {
         Site { instance, joe, sender }
     }
 
+    /// Puts `faulty` in the place of a program.
+    pub fn make_faulty(&self, program: &str) {
+        let bin = self.instance.path("bin");
+        fs::rename(bin.join(program), bin.join(format!("{program}.real"))).expect("the real program");
+        fs::hard_link(bin.join("faulty"), bin.join(program)).expect("another name for faulty");
+    }
+
     /// The file of an order for a program, or for its call with a word: `NAME` or `NAME:WORD`.
     pub fn order_file(&self, key: &str) -> PathBuf {
         self.instance.path("faults").join(key)
