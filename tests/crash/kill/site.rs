@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use unix::signal::Signal;
 
 /// How long nothing may happen. Not a claim about speed: a program may itself wait for half a minute.
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The installation.
 pub struct Site {
@@ -36,7 +36,7 @@ pub fn comes_true(mut condition: impl FnMut() -> bool) -> bool {
         if condition() {
             return true;
         }
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(2));
     }
     condition()
 }
