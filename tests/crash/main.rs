@@ -10,5 +10,6 @@
 //!
 //! `ledger` has the invariant, `report` counts. `make test` tries a sample of all points, `make crash` all of them.
 
+mod kill;
 mod ledger;
 mod report;
