@@ -11,4 +11,6 @@
 //! `ledger` has the invariant, `report` counts. `make test` tries a sample of all points, `make crash` all of them.
 
 mod ledger;
+mod next_host;
 mod report;
+mod resources;
