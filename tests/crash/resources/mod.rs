@@ -5,5 +5,7 @@
 
 mod full_disk;
 mod laboratory;
+mod limit;
+mod limits;
 mod route;
 mod small_disk;
