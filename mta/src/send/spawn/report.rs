@@ -10,6 +10,8 @@ const CUT_TO: usize = 2966;
 const CUT_MARK: &[u8] = b"\nError report too long, sorry.\n";
 /// Output of qmail-remote that is kept. Its own texts are shorter.
 const REMOTE_LIMIT: usize = 64 * 1024;
+/// The end of an agent whose shared libraries could not be loaded: there was no memory or no descriptor for one (ld.so(8)).
+const NOT_LOADED: u8 = 127;
 
 /// Bounds what is kept of a local delivery's output.
 pub fn bound_local(output: &mut Vec<u8>) {
@@ -39,7 +41,7 @@ pub fn local(ended: Ended, output: &[u8]) -> Vec<u8> {
         117 => b"ZTrouble reading users/cdb in qmail-lspawn.\n".to_vec(),
         118 => b"ZTemporary failure in qmail-lspawn.\n".to_vec(),
         119 => b"ZOut of memory in qmail-lspawn.\n".to_vec(),
-        120 => b"ZUnable to run qmail-local.\n".to_vec(),
+        120 | NOT_LOADED => b"ZUnable to run qmail-local.\n".to_vec(),
         121 => b"ZUnable to run qmail-getpw.\n".to_vec(),
         126 => b"DUnable to run qmail-local.\n".to_vec(),
         _ => with_text(b'D'),
@@ -50,7 +52,7 @@ pub fn local(ended: Ended, output: &[u8]) -> Vec<u8> {
 pub fn remote(ended: Ended, output: &[u8]) -> Vec<u8> {
     match ended {
         Ended::Killed { .. } => return b"Zqmail-remote crashed.\n".to_vec(),
-        Ended::Exited(111) => return b"ZUnable to run qmail-remote.\n".to_vec(),
+        Ended::Exited(111 | NOT_LOADED) => return b"ZUnable to run qmail-remote.\n".to_vec(),
         Ended::Exited(0) => {}
         Ended::Exited(_) => return b"DUnable to run qmail-remote.\n".to_vec(),
     }
@@ -148,6 +150,15 @@ mod tests {
         assert_eq!(remote(killed, b""), b"Zqmail-remote crashed.\n");
         assert_eq!(remote(Ended::Exited(111), b""), b"ZUnable to run qmail-remote.\n");
         assert_eq!(remote(OK, b""), b"Zqmail-remote produced no output.\n");
+    }
+
+    /// R1: it has not even begun, so it cannot know that the mail is undeliverable.
+    #[test]
+    fn r1_an_agent_whose_libraries_could_not_be_loaded_is_tried_again() {
+        let text =
+            b"error while loading shared libraries: libc.so.6: failed to map segment from shared object\n";
+        assert_eq!(local(Ended::Exited(127), text), b"ZUnable to run qmail-local.\n");
+        assert_eq!(remote(Ended::Exited(127), text), b"ZUnable to run qmail-remote.\n");
     }
 
     /// M6
