@@ -175,7 +175,8 @@ impl Laboratory {
         let queue = self.instance.queue();
         let number = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
         let is_named = |name: &String| ["todo/", "info/"].iter().any(|kind| name.starts_with(kind));
-        let named: Vec<String> = queue.iter().filter(|name| is_named(name)).map(|name| number(name)).collect();
+        let named: Vec<String> =
+            queue.iter().filter(|name| is_named(name)).map(|name| number(name)).collect();
         queue.into_iter().filter(|name| named.contains(&number(name))).collect()
     }
 

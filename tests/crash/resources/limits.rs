@@ -83,7 +83,8 @@ fn under_limits(route: Route, laboratory: &mut Laboratory, limits: &[Limit], rep
         let is_whole = new.len() == 3 && new.iter().any(|name| name.starts_with("todo/"));
         let is_right = match answer {
             Answer::Accepted => is_whole,
-            Answer::Refused if limit.kills() => !new.iter().any(|name| name.starts_with("todo/")),
+            // Whoever died may have done so when all was done; half of a message in todo is never right.
+            Answer::Refused if limit.kills() => is_whole || !new.iter().any(|name| name.starts_with("todo/")),
             Answer::Refused => new.is_empty(),
             Answer::RefusedForEver => false,
         };

@@ -82,16 +82,23 @@ fn of_status(status: i32, permanent: &[std::ops::RangeInclusive<i32>]) -> Answer
     }
 }
 
-/// Greeting, EHLO, MAIL, three RCPT, DATA, the message, QUIT: a 5xx anywhere is a refusal for ever, and `250 ok`
-/// with a number after the 354 is the message accepted.
+/// The replies to EHLO, MAIL, three RCPT, DATA and the message, after the greeting. What comes after a DATA that was refused
+/// is about the lines of the message, which were on their way already.
 fn of_replies(replies: &str) -> Answer {
-    let mut lines = replies.lines();
-    if lines.clone().any(|line| line.starts_with('5')) {
+    let is_last_line = |line: &&str| line.as_bytes().get(3) == Some(&b' ');
+    let mut replies = replies.lines().filter(is_last_line);
+    let is_permanent = |line: &str| line.starts_with('5');
+    if replies.by_ref().take(6).any(is_permanent) {
         return Answer::RefusedForEver;
     }
-    let is_go_on = |line: &str| line.starts_with("354");
-    let reply = lines.by_ref().find(|line| is_go_on(line)).and_then(|_| lines.next());
-    if reply.is_some_and(|line| line.starts_with("250 ")) { Answer::Accepted } else { Answer::Refused }
+    for wanted in ["354 ", "250 "] {
+        match replies.next() {
+            Some(reply) if reply.starts_with(wanted) => {}
+            Some(reply) if is_permanent(reply) => return Answer::RefusedForEver,
+            _ => return Answer::Refused,
+        }
+    }
+    Answer::Accepted
 }
 
 /// The envelope as qmail-queue reads it.
