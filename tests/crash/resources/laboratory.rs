@@ -30,6 +30,8 @@ pub struct Laboratory {
     pub ledger: Ledger,
     pub next_host: NextHost,
     owner: u32,
+    /// What programs have in their environment beside PATH.
+    pub variables: Vec<(String, String)>,
     manager: Option<Running>,
 }
 
@@ -46,7 +48,8 @@ impl Laboratory {
             instance.mailbox(name);
         }
         let owner = harness::owner_uid();
-        Laboratory { instance, ledger: Ledger::default(), next_host, owner, manager: None }
+        let ledger = Ledger::default();
+        Laboratory { instance, ledger, next_host, owner, variables: Vec::new(), manager: None }
     }
 
     /// Gives everything to another user: one who has no other processes.
@@ -57,11 +60,11 @@ impl Laboratory {
         self.owner = owner;
     }
 
-    /// The same command as its owner would call it, with nothing in the environment but PATH.
+    /// A command as its owner would call it, with PATH and the laboratory's variables in the environment.
     pub fn command(&self, words: &[String]) -> Command {
         let (program, arguments) = words.split_first().expect("a program");
         let mut command = self.instance.command(Path::new(program));
-        command.args(arguments);
+        command.args(arguments).envs(self.variables.clone());
         if harness::is_root() {
             use std::os::unix::process::CommandExt;
             command.uid(self.owner).gid(self.owner);
@@ -84,12 +87,11 @@ impl Laboratory {
         answer
     }
 
-    /// Starts qmail-start with these words in front of it and these variables; it may fail.
-    pub fn start(&mut self, before: &[String], variables: &[(String, String)]) {
+    /// Starts qmail-start with these words in front of it; it may fail.
+    pub fn start(&mut self, before: &[String]) {
         assert!(self.manager.is_none(), "one queue manager at a time");
         let words = [before, &[self.program("qmail-start"), "./Maildir/".to_owned()]].concat();
         let mut command = self.command(&words);
-        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut running = Running::start(&mut command);
         let mut pipe = running.child().stdout.take().expect("a pipe");
@@ -100,11 +102,16 @@ impl Laboratory {
         self.manager = Some(running);
     }
 
-    /// Starts it without words and variables, and waits until it is ready.
+    /// Starts it without limits, and waits until it is ready.
     pub fn start_well(&mut self) {
         self.instance.clear_log();
-        self.start(&[], &[]);
+        self.start(&[]);
         self.instance.wait_for_log("status: local 0/");
+    }
+
+    /// Lets another process be the queue manager: this one is about to be killed, and does not take all others with it.
+    pub fn leave_manager(&mut self) {
+        self.manager = None;
     }
 
     /// Whether the queue manager runs.

@@ -108,7 +108,7 @@ fn r4_a_queue_manager_under_limits_delivers_what_it_can_and_loses_nothing() {
                 assert_eq!(laboratory.send(Route::Queue, &[]), Answer::Accepted);
             }
             laboratory.instance.clear_log();
-            laboratory.start(&limit.words(), &[]);
+            laboratory.start(&limit.words());
             laboratory.wait_until_quiet();
             let noticed = !laboratory.is_running() || complains(laboratory);
             let mut verdict = Verdict::default();
