@@ -14,3 +14,5 @@ mod ledger;
 mod next_host;
 mod report;
 mod resources;
+mod smtp_session;
+mod soak;

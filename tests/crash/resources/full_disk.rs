@@ -4,8 +4,9 @@
 //! so that they pile up in todo and the queue manager then meets the full disk; or while it runs and works on them.
 
 use super::super::report::{Report, Scope};
+use super::super::smtp_session::Answer;
 use super::laboratory::Laboratory;
-use super::route::{Answer, Route};
+use super::route::Route;
 use super::small_disk::{Shortage, SmallDisk};
 
 /// Room for so many more pages, or names, less one.

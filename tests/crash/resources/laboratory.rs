@@ -5,7 +5,8 @@
 
 use super::super::ledger::{Ledger, Number, Verdict};
 use super::super::next_host::NextHost;
-use super::route::{Answer, Route};
+use super::super::smtp_session::Answer;
+use super::route::Route;
 use harness::{HOST, Instance, Running, messages, wait_until};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

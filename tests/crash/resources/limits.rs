@@ -4,9 +4,10 @@
 
 use super::super::ledger::Verdict;
 use super::super::report::{Report, Scope};
+use super::super::smtp_session::Answer;
 use super::laboratory::Laboratory;
 use super::limit::{Limit, PRLIMIT};
-use super::route::{Answer, Route};
+use super::route::Route;
 use harness::{put_program, skipped};
 use std::fs;
 use std::path::Path;

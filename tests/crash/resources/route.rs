@@ -1,6 +1,7 @@
 //! The ways of a message into the queue, and what the sender is told.
 
 use super::super::ledger::Number;
+use super::super::smtp_session::{self, Answer};
 use super::laboratory::{Laboratory, recipients, sender};
 use harness::Running;
 use std::fs::File;
@@ -16,17 +17,6 @@ pub enum Route {
     Inject,
     /// qmail-smtpd.
     Smtp,
-}
-
-/// What the program said of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It is in the queue.
-    Accepted,
-    /// Not now: an exit status or reply that says so, or none at all.
-    Refused,
-    /// Never: which a fault of ours must not be taken for.
-    RefusedForEver,
 }
 
 impl Route {
@@ -62,13 +52,16 @@ impl Route {
                 let mut command = laboratory.command(&words);
                 // Somebody for whom the server relays: one recipient is on another host.
                 command.env("TCPREMOTEIP", "192.0.2.1").env("RELAYCLIENT", "");
-                command.stdin(file_of(&session(number))).stdout(Stdio::piped()).stderr(Stdio::null());
+                command
+                    .stdin(file_of(&smtp_session::session(number, &sender(), &recipients())))
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::null());
                 let mut running = Running::start(&mut command);
                 let mut replies = String::new();
                 let output = running.child().stdout.as_mut().expect("a pipe");
                 output.read_to_string(&mut replies).expect("replies");
                 running.wait();
-                of_replies(&replies)
+                smtp_session::answer(&replies, &recipients())
             }
         }
     }
@@ -82,36 +75,10 @@ fn of_status(status: i32, permanent: &[std::ops::RangeInclusive<i32>]) -> Answer
     }
 }
 
-/// The replies to EHLO, MAIL, three RCPT, DATA and the message, after the greeting. What comes after a DATA that was refused
-/// is about the lines of the message, which were on their way already.
-fn of_replies(replies: &str) -> Answer {
-    let is_last_line = |line: &&str| line.as_bytes().get(3) == Some(&b' ');
-    let mut replies = replies.lines().filter(is_last_line);
-    let is_permanent = |line: &str| line.starts_with('5');
-    if replies.by_ref().take(6).any(is_permanent) {
-        return Answer::RefusedForEver;
-    }
-    for wanted in ["354 ", "250 "] {
-        match replies.next() {
-            Some(reply) if reply.starts_with(wanted) => {}
-            Some(reply) if is_permanent(reply) => return Answer::RefusedForEver,
-            _ => return Answer::Refused,
-        }
-    }
-    Answer::Accepted
-}
-
 /// The envelope as qmail-queue reads it.
 fn envelope() -> String {
     let recipients: String = recipients().iter().map(|recipient| format!("T{recipient}\0")).collect();
     format!("F{}\0{recipients}\0", sender())
-}
-
-fn session(number: Number) -> String {
-    let recipients: String =
-        recipients().iter().map(|recipient| format!("RCPT TO:<{recipient}>\r\n")).collect();
-    let text = number.text().replace('\n', "\r\n");
-    format!("EHLO client\r\nMAIL FROM:<{}>\r\n{recipients}DATA\r\n{text}.\r\nQUIT\r\n", sender())
 }
 
 /// A file without a name that holds this text, to be read from its beginning.
