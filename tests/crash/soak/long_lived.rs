@@ -1,5 +1,6 @@
 //! What processes that live long must not gain: memory, descriptors, children that are dead.
 
+use super::suite::PASSING;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -13,9 +14,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Looks at all processes.
+    /// Looks at those of these processes that live long.
     pub fn look(&mut self, processes: &[(i32, String)], second_half: bool) {
-        for (pid, name) in processes {
+        for (pid, name) in processes.iter().filter(|(_, name)| !PASSING.contains(&name.as_str())) {
             let Some(bytes) = private_memory(*pid) else { continue };
             let most = self.most.entry((*pid, name.clone())).or_default();
             let half = &mut most[usize::from(second_half)];
@@ -42,15 +43,22 @@ fn private_memory(pid: i32) -> Option<u64> {
     Some(kibibytes.sum::<Option<u64>>()? * 1024)
 }
 
-/// How many descriptors the processes of each program have, the fewest first.
-pub fn descriptors(processes: &[(i32, String)]) -> BTreeMap<String, Vec<usize>> {
-    let mut counts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (pid, name) in processes {
-        let count = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
-        counts.entry(name.clone()).or_default().push(count);
-    }
-    counts.values_mut().for_each(|counts| counts.sort_unstable());
-    counts
+/// How many descriptors each process has.
+pub fn descriptors(processes: Vec<(i32, String)>) -> BTreeMap<(i32, String), usize> {
+    let count = |pid: i32| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+    processes.into_iter().map(|process| (process.clone(), count(process.0))).collect()
+}
+
+/// Who has not the same number as before, of those who were there then.
+pub fn gained(
+    before: &BTreeMap<(i32, String), usize>,
+    after: &BTreeMap<(i32, String), usize>,
+) -> Vec<String> {
+    let both = before.iter().filter_map(|(process, count)| Some((process, count, after.get(process)?)));
+    let changed = both.filter(|(_, before, after)| before != after);
+    changed
+        .map(|((pid, name), before, after)| format!("{name} {pid} had {before} descriptors and has {after}"))
+        .collect()
 }
 
 /// Children of these processes that are dead, and that nobody waits for.

@@ -15,7 +15,7 @@ use super::ledger::Ledger;
 use super::report::Report;
 use harness::Random;
 use load::Load;
-use long_lived::{Memory, descriptors, zombies};
+use long_lived::{Memory, descriptors, gained, zombies};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use suite::Suite;
@@ -42,18 +42,16 @@ fn r7_whoever_is_killed_under_load_all_mail_arrives_and_nobody_grows() {
     suite.empty_the_queue();
 
     suite.end_orphans();
-    let before = descriptors(&suite.wait_until_quiet());
+    let before = descriptors(suite.wait_until_quiet());
     let memory = load.run_while(|| watch_for(whole * 2 / 5, &suite));
     suite.empty_the_queue();
     let processes = suite.wait_until_quiet();
-    let after = descriptors(&processes);
+    let after = descriptors(processes.clone());
 
     let mut verdict = load.judge(kills.get("qmail-local").copied().unwrap_or(0));
     verdict.wrong.extend(memory.growth());
     verdict.wrong.extend(zombies(&processes));
-    if before != after {
-        verdict.wrong.push(format!("descriptors were {before:?} and are {after:?}"));
-    }
+    verdict.wrong.extend(gained(&before, &after));
     let mut report = Report::new("soak", format!("whole suite, {} s", whole.as_secs()));
     report.points(kills.values().sum());
     report.acknowledged(ledger.acknowledged().len());

@@ -13,6 +13,18 @@ use std::time::Duration;
 use unix::process::Pid;
 use unix::signal::Signal;
 
+/// Programs that are there for one message, or one start.
+pub const PASSING: [&str; 8] = [
+    "qmail-start",
+    "qmail-smtpd",
+    "qmail-queue",
+    "qmail-local",
+    "qmail-remote",
+    "qmail-inject",
+    "qmail-getpw",
+    "setuser",
+];
+
 /// Where the suite is installed.
 enum Home {
     OfAccounts(Installation),
@@ -134,16 +146,14 @@ impl Suite {
 
     /// Waits until only those run who always run, and the same ones for a second; who that is.
     pub fn wait_until_quiet(&self) -> Vec<(i32, String)> {
-        let passing =
-            ["qmail-start", "qmail-smtpd", "qmail-queue", "qmail-local", "qmail-remote", "qmail-inject"];
         let (mut last, mut repeated) = (Vec::new(), 0);
         wait_until("the suite is quiet", || {
             std::thread::sleep(Duration::from_millis(90));
             let now = self.processes();
-            let is_quiet = !now.iter().any(|(_, name)| passing.contains(&name.as_str()));
+            let is_quiet = !now.iter().any(|(_, name)| PASSING.contains(&name.as_str()));
             repeated = if is_quiet && now == last { repeated + 1 } else { 0 };
             last = now;
-            repeated > 20
+            repeated > 10
         });
         last
     }
