@@ -1,13 +1,15 @@
 //! A wall clock of an experiment's own, which can be set while programs run.
 //!
-//! Nobody may set the clock of the machine for a test. So our programs, which are linked dynamically, are started with `clock.c`
-//! in front of the C library; and when the clock is set, files keep the times that they seem to have, as they would.
+//! Nobody may set the clock of the machine for a test. So our programs are started with `clock.c` in front of the C library,
+//! those that are linked statically as the examples of the package `mta`, which are the same programs with the shared one. When the
+//! clock is set, files keep the times that they seem to have, as they would.
 
 use harness::{Instance, installed, processes_in, skipped};
 use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use unix::process::Pid;
 use unix::signal::Signal;
@@ -20,8 +22,12 @@ pub struct WallClock {
 }
 
 impl WallClock {
-    /// A clock that shows the machine's time, if one can be made here.
+    /// A clock that shows the machine's time, if one can be made here, and programs that believe it.
     pub fn new(instance: &Instance) -> Option<WallClock> {
+        if !put_programs(instance) {
+            skipped("another clock needs `cargo build -p mta --examples`");
+            return None;
+        }
         let Some(compiler) = installed("cc") else {
             skipped("no C compiler makes a clock that can be set");
             return None;
@@ -90,6 +96,31 @@ impl WallClock {
         self.moved = moved;
     }
 }
+
+/// Puts programs with the shared C library into the place of those that are linked statically, if they were built.
+fn put_programs(instance: &Instance) -> bool {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (built, small) = (harness::programs().join("examples"), harness::programs().join("examples/small"));
+    fs::create_dir_all(&small).expect("a directory for programs");
+    let time_of = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    let done = LINKED_STATICALLY.iter().all(|name| {
+        let (built, small, place) = (built.join(name), small.join(name), instance.path("bin").join(name));
+        // Without debug symbols, which are ten times the program.
+        let is_new = time_of(&small).is_some_and(|small| Some(small) > time_of(&built));
+        let strip = || Command::new("strip").arg("-o").arg(&small).arg(&built).status();
+        built.is_file()
+            && (is_new || strip().is_ok_and(|status| status.success()))
+            && fs::remove_file(&place).is_ok()
+            && fs::copy(&small, &place).is_ok()
+    });
+    drop(guard);
+    done
+}
+
+/// The programs of a message's way that no library can be put in front of.
+const LINKED_STATICALLY: [&str; 5] =
+    ["qmail-clean", "qmail-local", "qmail-queue", "qmail-remote", "qmail-send"];
 
 fn now() -> i64 {
     seconds(SystemTime::now())
