@@ -5,6 +5,7 @@
 
 mod compare;
 mod loggers;
+mod queue_size;
 mod supervise;
 mod tcprules;
 mod tcpserver;
@@ -20,6 +21,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("tcprules", tcprules::run),
     ("loggers", loggers::run),
     ("supervise", supervise::run),
+    ("queue_size", queue_size::run),
 ];
 
 fn main() {
