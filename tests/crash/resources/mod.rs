@@ -6,6 +6,7 @@
 mod clock_steps;
 mod full_disk;
 mod half_sent;
+mod in_every_state;
 mod laboratory;
 mod limit;
 mod limits;
