@@ -7,7 +7,7 @@
 use super::super::ledger::Verdict;
 use super::super::report::{Report, Scope};
 use super::half_sent::HalfSent;
-use super::in_every_state::{FIRST_RETRY, Gates, Messages, is_in, send};
+use super::in_every_state::{Gates, Messages, is_in, send};
 use super::laboratory::Laboratory;
 use super::wall_clock::{WallClock, seconds};
 use harness::wait_until;
@@ -18,6 +18,8 @@ use unix::signal::Signal;
 const DAY: i64 = 86_400;
 const TEN_YEARS: i64 = 3652 * DAY;
 const STEPS: [i64; 6] = [1, -1, DAY, -DAY, TEN_YEARS, -TEN_YEARS];
+/// Local retries come at the ages of 100 and 400 seconds: so long a message may wait that was tried twice.
+const LONGEST_WAIT: i64 = 400;
 /// Experiments in the sample, each with a message in every state.
 const SAMPLE: usize = 4;
 /// Experiments at a time: they wait more than they work.
@@ -175,7 +177,7 @@ fn finish(
     Verdict { wrong, ..Verdict::default() }.and(messages.judge(laboratory))
 }
 
-/// Ends the queue manager, which writes down when it would have tried each message again: none may wait longer than a new one.
+/// Ends the queue manager, which writes down when it would have tried each message again: none may wait longer than its schedule.
 fn waits_too_long(laboratory: &mut Laboratory, clock: &WallClock) -> Vec<String> {
     laboratory.next_host.be_silent(false);
     let stopped = laboratory.stop().err();
@@ -184,7 +186,7 @@ fn waits_too_long(laboratory: &mut Laboratory, clock: &WallClock) -> Vec<String>
     let late = local.filter_map(|name| {
         let metadata = fs::metadata(laboratory.instance.path("queue").join(&name)).expect("its times");
         let wait = clock.of_file(seconds(metadata.modified().expect("a time"))) - now;
-        (wait > FIRST_RETRY).then(|| format!("{name} would wait for {wait} seconds"))
+        (wait > LONGEST_WAIT).then(|| format!("{name} would wait for {wait} seconds"))
     });
     stopped.into_iter().chain(late).collect()
 }

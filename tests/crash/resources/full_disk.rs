@@ -8,6 +8,7 @@ use super::super::smtp_session::Answer;
 use super::laboratory::Laboratory;
 use super::route::Route;
 use super::small_disk::{Shortage, SmallDisk};
+use harness::settles;
 
 /// Room for so many more pages, or names, less one.
 const LEVELS: usize = 20;
@@ -107,8 +108,9 @@ fn one_level(
     }
     disk.give_back();
     laboratory.recover();
-    let left = laboratory.instance.queue();
-    if !left.is_empty() {
+    // The last files of the last message go after its end.
+    if !settles(|| laboratory.instance.queue().is_empty()) {
+        let left = laboratory.instance.queue();
         found.wrong.push(format!("after the recovery there is still {left:?}"));
     }
     found

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// A message that failed for now is tried again at this age, in seconds; here it is three seconds younger.
-pub const FIRST_RETRY: i64 = 100;
+const FIRST_RETRY: i64 = 100;
 
 /// The messages.
 #[derive(Clone, Copy, Debug)]
