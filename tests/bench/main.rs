@@ -6,6 +6,7 @@
 mod compare;
 mod loggers;
 mod mail;
+mod queue_size;
 mod supervise;
 mod tcprules;
 mod tcpserver;
@@ -24,6 +25,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("mail-local", mail::local),
     ("mail-kept", mail::kept),
     ("mail-relay", mail::relay),
+    ("queue_size", queue_size::run),
 ];
 
 fn main() {

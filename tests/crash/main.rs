@@ -6,10 +6,16 @@
 //! | `power` | the file system goes down after a system call, and what it had not flushed with it |
 //! | `reordering` | of the writes since the last flush, the disk has kept some and lost others |
 //! | `resources` | no space, no inodes, no processes, no descriptors, no memory; another time of day |
+//! | `scale` | nothing, but there is very much of it: thousands of messages at once |
 //! | `soak` | random processes of the whole suite are killed under load |
 //!
 //! `ledger` has the invariant, `report` counts. `make test` tries a sample of all points, `make crash` all of them.
 
 mod kill;
 mod ledger;
+mod next_host;
 mod report;
+mod resources;
+mod scale;
+mod smtp_session;
+mod soak;

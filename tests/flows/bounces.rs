@@ -155,3 +155,21 @@ fn a_double_bounce_has_parts_as_well_and_without_the_control_file_there_are_none
     assert_eq!(messages(&postmaster).iter().filter(|text| !text.contains("MIME")).count(), 1);
     instance.stop();
 }
+
+/// `svc -a` makes everything due, also what waits for something else than a delivery.
+#[test]
+fn a_bounce_that_could_not_be_queued_is_due_after_alrm() {
+    let mut instance = Instance::new();
+    let bounces = instance.mailbox("bounces");
+    let (sender, nobody) = (format!("bounces@{HOST}"), format!("nobody-at-all@{HOST}"));
+    assert_eq!(instance.enqueue(&sender, &[&nobody], "Subject: hi\n\nx\n"), 0);
+    let (program, away) = (instance.path("bin/qmail-queue"), instance.path("bin/away"));
+    std::fs::rename(&program, &away).expect("a program that is away");
+    instance.start();
+    instance.wait_for_log("warning: trouble injecting bounce message, will try later");
+    std::fs::rename(&away, &program).expect("a program that is back");
+    instance.signal(unix::signal::Signal::SIGALRM);
+    instance.wait_until_delivered();
+    assert_eq!(messages(&bounces).len(), 1);
+    instance.stop();
+}

@@ -7,6 +7,7 @@ mod call;
 mod dns_server;
 pub mod fault;
 pub mod figures;
+mod filled_queue;
 mod home;
 mod installation;
 mod instance;
@@ -23,6 +24,7 @@ mod wait;
 
 pub use call::{Call, Outcome};
 pub use dns_server::{Answer, DnsServer, Record};
+pub use filled_queue::Stage;
 pub use home::{FakeQueue, MailHome};
 pub use installation::{Installation, uid_of};
 pub use instance::{HOST, Instance, as_owner, installable, owner_uid, processes_in};

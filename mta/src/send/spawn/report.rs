@@ -36,7 +36,7 @@ pub fn local(ended: Ended, output: &[u8]) -> Vec<u8> {
     let Ended::Exited(code) = ended else { return b"Zqmail-local crashed.\n".to_vec() };
     match code {
         0 => with_text(b'K'),
-        111 | 71 | 74 | 75 | NOT_LINKED | PANICKED => with_text(b'Z'),
+        111 | 71 | 74 | 75 | PANICKED => with_text(b'Z'),
         112 => b"ZInternal qmail-lspawn bug.\n".to_vec(),
         113 => b"ZNot allowed to perform deliveries as root.\n".to_vec(),
         115 => b"ZNFS failure in qmail-local.\n".to_vec(),
@@ -44,7 +44,7 @@ pub fn local(ended: Ended, output: &[u8]) -> Vec<u8> {
         117 => b"ZTrouble reading users/cdb in qmail-lspawn.\n".to_vec(),
         118 => b"ZTemporary failure in qmail-lspawn.\n".to_vec(),
         119 => b"ZOut of memory in qmail-lspawn.\n".to_vec(),
-        120 => b"ZUnable to run qmail-local.\n".to_vec(),
+        120 | NOT_LINKED => b"ZUnable to run qmail-local.\n".to_vec(),
         121 => b"ZUnable to run qmail-getpw.\n".to_vec(),
         126 => b"DUnable to run qmail-local.\n".to_vec(),
         _ => with_text(b'D'),
@@ -155,11 +155,13 @@ mod tests {
         assert_eq!(remote(OK, b""), b"Zqmail-remote produced no output.\n");
     }
 
+    /// R1: it has not even begun, so it cannot know that the mail is undeliverable.
     #[test]
-    fn an_agent_that_could_not_be_loaded_is_tried_again() {
+    fn r1_an_agent_that_could_not_be_loaded_is_tried_again() {
+        let text = b"error while loading shared libraries: libc.so.6: cannot map";
+        assert_eq!(local(Ended::Exited(NOT_LINKED), text), b"ZUnable to run qmail-local.\n");
+        assert_eq!(local(Ended::Exited(PANICKED), text), [&b"Z"[..], text].concat());
         for code in [NOT_LINKED, PANICKED] {
-            let text = b"error while loading shared libraries: libc.so.6: cannot map";
-            assert_eq!(local(Ended::Exited(code), text), [&b"Z"[..], text].concat());
             assert_eq!(remote(Ended::Exited(code), text), b"ZUnable to run qmail-remote.\n");
         }
     }

@@ -1,0 +1,5 @@
+//! `qmail-local` with the shared C library, for the test that puts a clock of its own in front of that (`tests/crash`).
+
+#![no_main]
+
+unix::lean_program!("qmail-local", mta::deliver::local::main);
