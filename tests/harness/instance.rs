@@ -182,8 +182,11 @@ impl Instance {
         wait_until("all processes have ended", || self.processes().is_empty());
     }
 
-    /// Sends qmail-send a signal.
+    /// Sends qmail-send a signal. A child of its that is about to become qmail-queue goes by the same name for a moment.
     pub fn signal(&self, signal: Signal) {
+        if let Some(Manager::Alone(running)) = &self.manager {
+            return running.signal(signal);
+        }
         let pid = self.pid_of("qmail-send").expect("a qmail-send that runs");
         unix::process::kill(Pid::from_raw(pid), signal).expect("a process to signal");
     }

@@ -154,7 +154,7 @@ fn sweep(sample: usize, work: &Work) {
     for batch in Scope::of_this_run().of(all, sample).chunks(BATCH) {
         let ledger = Ledger::default();
         let names = try_points(&mut site, work, &ledger, batch, &mut report);
-        site.recover();
+        site.recover(&names.join(", "));
         report.acknowledged(ledger.acknowledged().len());
         let (texts, pieces) = take(&site, &sink, work);
         // The one that was there before, and one of each fault.
@@ -190,7 +190,7 @@ fn list_calls(site: &mut Site, work: &Work) -> Vec<harness::fault::Seen> {
     assert!(comes_true(|| site.accepted_files() == 0), "{}", site.instance.log());
     site.stop();
     let listed = site.listed(&key);
-    site.recover();
+    site.recover("no fault");
     listed
 }
 

@@ -132,10 +132,7 @@ impl Experiment {
     /// Ends the manager, if it still runs, and waits for all of its helpers.
     fn end(&self, mut manager: Running, name: &str, report: &mut Report) {
         let processes = || self.site.instance.processes();
-        // Behind `faulty` comes the program itself.
-        if let Some((pid, _)) = processes().into_iter().rfind(|(_, program)| program == "qmail-send") {
-            let _ = unix::process::kill(Pid::from_raw(pid), Signal::SIGTERM);
-        }
+        let _ = unix::process::kill(self.send_of(&manager), Signal::SIGTERM);
         if !comes_true(|| !manager.is_alive() && processes().is_empty()) {
             report.wrong(name, &format!("{:?} do not end\n{}", processes(), self.site.instance.log()));
             for (pid, _) in processes() {
@@ -144,10 +141,22 @@ impl Experiment {
         }
     }
 
+    /// qmail-send itself: what was started, or the child of `faulty` that has become it.
+    fn send_of(&self, manager: &Running) -> Pid {
+        let path = format!("/proc/{0}/task/{0}/children", manager.pid());
+        let children = std::fs::read_to_string(path).unwrap_or_default();
+        let mut processes = self.site.instance.processes().into_iter();
+        let behind = processes.find(|(pid, program)| {
+            program == "qmail-send" && children.split(' ').any(|child| child == pid.to_string())
+        });
+        let is_behind = ["qmail-start", "qmail-send"].contains(&self.program);
+        Pid::from_raw(behind.filter(|_| is_behind).map_or(manager.pid(), |(pid, _)| pid))
+    }
+
     /// Lets a manager with nothing wrong take over; then holds every mailbox against the invariant.
     fn recover(&mut self, name: &str, report: &mut Report) {
         self.sink.set_busy(false);
-        self.site.recover();
+        self.site.recover(name);
         let ledger = Ledger::default();
         for _ in 0..2 {
             let number = ledger.draw();

@@ -144,7 +144,7 @@ fn sweep(sample: usize, submitter: &Submitter) {
     let mut report = Report::new("kill", submitter.program);
     assert!(run(&site, submitter, Number(0), Order::List).is_some_and(|run| run.is_accepted));
     let all = points(&site.listed(submitter.program));
-    site.recover();
+    site.recover("no fault");
     assert_eq!(site.take_delivered().len(), 1);
     for batch in Scope::of_this_run().of(all, sample).chunks(BATCH) {
         site.instance.start();
@@ -152,7 +152,7 @@ fn sweep(sample: usize, submitter: &Submitter) {
         let names: Vec<String> =
             batch.iter().map(|point| try_point(&site, submitter, &ledger, point, &mut report)).collect();
         site.stop();
-        site.recover();
+        site.recover(&names.join(", "));
         report.acknowledged(ledger.acknowledged().len());
         judge_each(&mut report, &ledger, &names, "joe", site.take_delivered());
         site.expect_no_bounce(&mut report);
