@@ -44,7 +44,7 @@ enum Place {
 #[test]
 fn kill_qmail_local_at_any_call_and_the_maildir_gets_the_message() {
     sweep(
-        50,
+        40,
         &Work {
             program: "qmail-local",
             task: "maildir",
@@ -59,7 +59,7 @@ fn kill_qmail_local_at_any_call_and_the_maildir_gets_the_message() {
 #[test]
 fn kill_qmail_local_at_any_call_and_the_mbox_gets_the_message() {
     sweep(
-        30,
+        20,
         &Work {
             program: "qmail-local",
             task: "mbox",
@@ -74,7 +74,7 @@ fn kill_qmail_local_at_any_call_and_the_mbox_gets_the_message() {
 #[test]
 fn kill_qmail_local_at_any_call_and_the_message_is_forwarded() {
     sweep(
-        30,
+        20,
         &Work {
             program: "qmail-local",
             task: "forwarded",
@@ -89,7 +89,7 @@ fn kill_qmail_local_at_any_call_and_the_message_is_forwarded() {
 #[test]
 fn kill_qmail_local_at_any_call_and_the_program_gets_the_message() {
     sweep(
-        30,
+        20,
         &Work {
             program: "qmail-local",
             task: "program",
@@ -104,7 +104,7 @@ fn kill_qmail_local_at_any_call_and_the_program_gets_the_message() {
 #[test]
 fn kill_forward_at_any_call_and_the_message_is_forwarded() {
     sweep(
-        30,
+        20,
         &Work {
             program: "forward",
             task: "forward",
@@ -119,7 +119,7 @@ fn kill_forward_at_any_call_and_the_message_is_forwarded() {
 #[test]
 fn kill_qmail_remote_at_any_call_and_the_other_host_gets_the_message() {
     sweep(
-        50,
+        40,
         &Work {
             program: "qmail-remote",
             task: "remote",

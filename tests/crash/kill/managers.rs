@@ -27,31 +27,31 @@ const QUIET: Duration = Duration::from_millis(250);
 /// R7
 #[test]
 fn kill_qmail_start_at_any_call_and_the_next_manager_delivers() {
-    sweep(30, "qmail-start");
+    sweep(20, "qmail-start");
 }
 
 /// R7, B4
 #[test]
 fn kill_qmail_send_at_any_call_and_the_next_manager_delivers() {
-    sweep(80, "qmail-send");
+    sweep(60, "qmail-send");
 }
 
 /// R7
 #[test]
 fn kill_qmail_lspawn_at_any_call_and_the_next_manager_delivers() {
-    sweep(40, "qmail-lspawn");
+    sweep(30, "qmail-lspawn");
 }
 
 /// R7
 #[test]
 fn kill_qmail_rspawn_at_any_call_and_the_next_manager_delivers() {
-    sweep(40, "qmail-rspawn");
+    sweep(30, "qmail-rspawn");
 }
 
 /// R7
 #[test]
 fn kill_qmail_clean_at_any_call_and_the_next_manager_delivers() {
-    sweep(30, "qmail-clean");
+    sweep(20, "qmail-clean");
 }
 
 struct Experiment {
