@@ -20,6 +20,7 @@
 
 mod agents;
 mod ends;
+mod faulty;
 mod managers;
 mod mbox;
 mod points;

@@ -42,7 +42,7 @@ fn kill_qmail_queue_at_any_call_and_what_it_accepted_is_delivered() {
         with: With::Envelope(format!("F{}\0T{}\0\0", at_host("sender"), at_host("joe"))),
         is_accepted: |code, _| code == 0,
     };
-    sweep(80, &submitter);
+    sweep(60, &submitter);
 }
 
 /// R7
@@ -56,7 +56,7 @@ fn kill_qmail_inject_at_any_call_and_what_it_accepted_is_delivered() {
         with: With::Envelope(String::new()),
         is_accepted: |code, _| code == 0,
     };
-    sweep(50, &submitter);
+    sweep(40, &submitter);
 }
 
 /// R7
@@ -81,7 +81,7 @@ fn kill_qmail_smtpd_at_any_call_and_what_it_accepted_is_delivered() {
                 .any(|line| line.starts_with("250 ok ") && line.contains(" qp ") && line.ends_with("\r\n"))
         },
     };
-    sweep(60, &submitter);
+    sweep(50, &submitter);
 }
 
 /// R7
@@ -99,7 +99,7 @@ fn kill_qmail_qmtpd_at_any_call_and_what_it_accepted_is_delivered() {
         with: With::Client,
         is_accepted: says_k,
     };
-    sweep(40, &submitter);
+    sweep(30, &submitter);
 }
 
 /// R7
@@ -117,7 +117,7 @@ fn kill_qmail_qmqpd_at_any_call_and_what_it_accepted_is_delivered() {
         with: With::Client,
         is_accepted: says_k,
     };
-    sweep(40, &submitter);
+    sweep(30, &submitter);
 }
 
 fn netstring(contents: &str) -> String {
