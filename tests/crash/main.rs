@@ -10,5 +10,8 @@
 //!
 //! `ledger` has the invariant, `report` counts. `make test` tries a sample of all points, `make crash` all of them.
 
+mod image;
 mod ledger;
+mod power;
 mod report;
+mod site;

@@ -50,9 +50,26 @@ impl Instance {
         Instance::at(crate::scratch_in_memory())
     }
 
+    /// The same with its home, `mail`, in a directory of the test's own: a file system, say, that is then copied. What lies
+    /// beside the home is in memory.
+    pub fn within(place: &Path) -> Instance {
+        Instance::installed(crate::scratch_in_memory(), place.join("mail"))
+    }
+
+    /// What [`within`](Instance::within) has left in a directory: the same one, or a copy.
+    pub fn found_within(place: &Path) -> Instance {
+        Instance { directory: crate::scratch_in_memory(), home: place.join("mail"), manager: None }
+    }
+
     fn at(directory: tempfile::TempDir) -> Instance {
         let home = directory.path().join("mail");
-        fs::create_dir(&home).expect("a home");
+        Instance::installed(directory, home)
+    }
+
+    fn installed(directory: tempfile::TempDir, home: PathBuf) -> Instance {
+        if !home.is_dir() {
+            fs::create_dir(&home).expect("a home");
+        }
         hand_over(&home);
         let instance = Instance { directory, home, manager: None };
         instance.install();
@@ -136,8 +153,13 @@ impl Instance {
 
     /// Runs a command that is or becomes qmail-queue; its exit status.
     pub fn run_queue(&self, command: &mut Command, message: &[u8], envelope: &[u8]) -> i32 {
+        self.start_queue(command, message, envelope).wait()
+    }
+
+    /// Starts a command that is or becomes qmail-queue.
+    pub fn start_queue(&self, command: &mut Command, message: &[u8], envelope: &[u8]) -> Running {
         command.stdin(file_of(message)).stdout(file_of(envelope)).stderr(Stdio::null());
-        Running::start(command).wait()
+        Running::start(command)
     }
 
     /// Starts qmail-start, and waits until it is ready.
