@@ -40,6 +40,18 @@ pub fn sender() -> String {
     format!("bounces@{HOST}")
 }
 
+/// The envelope of a message for everybody.
+pub fn everybody() -> Vec<u8> {
+    let recipients = Recipient::ALL.map(|recipient| format!("T{}\0", recipient.address())).concat();
+    format!("F{}\0{recipients}\0", sender()).into_bytes()
+}
+
+/// The text of a number, with so many more kilobytes in its header.
+pub fn with_padding(kilobytes: usize, number: Number) -> String {
+    let line = format!("X-Padding: {} {}\n", number.0, "x".repeat(80));
+    format!("{}{}", line.repeat(kilobytes * 1000 / line.len()), number.text())
+}
+
 /// An image with an installation in which nothing runs.
 pub struct Prepared {
     directory: tempfile::TempDir,
@@ -125,6 +137,21 @@ impl Site {
         let mount = mounted(&image, directory.path(), &programs);
         let instance = Instance::found_within(mount.point());
         Site { instance, mount, image, programs, directory }
+    }
+
+    /// Queues a message for everybody, as a sender that notes what it was told.
+    pub fn send(&self, ledger: &Ledger) {
+        let number = ledger.draw();
+        let mut command = self.instance.queue_command();
+        if self.instance.run_queue(&mut command, number.text().as_bytes(), &everybody()) == 0 {
+            ledger.acknowledge(number);
+        }
+    }
+
+    /// Has everything delivered; each message for everybody has arrived where it should.
+    pub fn deliver_and_judge(&mut self, ledger: &Ledger) -> Verdict {
+        let stuck = self.deliver_everything().err().into_iter().collect();
+        self.judge(ledger, |_, _| true).and(Verdict { extra_copies: 0, wrong: stuck })
     }
 
     /// Starts the mail system, has everything delivered, and stops it.

@@ -4,6 +4,10 @@
 //! returned; then the file system goes down by its own ioctl, all processes are killed, and the system starts again. Calls that
 //! change no file are points too: between two that do, another program may have changed one.
 
+mod deliver;
 mod experiment;
-mod mail;
+mod log;
+mod receive;
+mod send;
+mod tables;
 mod tracer;

@@ -1,0 +1,46 @@
+//! The queue manager and its cleaner, while messages are accepted, prepared, delivered, bounced and removed.
+
+use super::experiment::{Experiment, try_points};
+use super::tracer::Tracer;
+use crate::ledger::{Ledger, Verdict};
+use crate::site::Site;
+use harness::Running;
+
+/// A program that runs as long as the mail system does.
+struct Daemon {
+    name: &'static str,
+}
+
+/// So many messages that there is always one that is older than the one that is hit.
+const MESSAGES: usize = 2;
+
+impl Experiment for Daemon {
+    fn subject(&self) -> &'static str {
+        self.name
+    }
+
+    fn until_stopped(&self, site: &mut Site, ledger: &Ledger, tracer: &Tracer) -> (bool, Vec<Running>) {
+        site.instance.start();
+        let pid = site.instance.pid_of(self.name).expect("a process to trace");
+        let strace = tracer.attach(pid);
+        (0..MESSAGES).for_each(|_| site.send(ledger));
+        let came = tracer.waits(|| site.instance.queue().is_empty());
+        (came, vec![strace])
+    }
+
+    fn recover(&self, site: &mut Site, ledger: &Ledger) -> Verdict {
+        site.deliver_and_judge(ledger)
+    }
+}
+
+/// R8
+#[test]
+fn r8_power_is_lost_in_qmail_send() {
+    try_points(&Daemon { name: "qmail-send" }, 16);
+}
+
+/// R8
+#[test]
+fn r8_power_is_lost_in_qmail_clean() {
+    try_points(&Daemon { name: "qmail-clean" }, 5);
+}
