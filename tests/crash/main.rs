@@ -13,5 +13,6 @@
 mod image;
 mod ledger;
 mod power;
+mod reordering;
 mod report;
 mod site;

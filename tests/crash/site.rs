@@ -18,10 +18,12 @@ pub enum Recipient {
     Ann,
     /// Nobody: the message bounces to its sender, who has a maildir.
     Gone,
+    /// A maildir that cannot be had for a while, in `reordering`.
+    Later,
 }
 
 impl Recipient {
-    /// All of them.
+    /// Those who get their mail at once.
     pub const ALL: [Recipient; 3] = [Recipient::Joe, Recipient::Ann, Recipient::Gone];
 
     /// The address.
@@ -30,6 +32,7 @@ impl Recipient {
             Recipient::Joe => "joe",
             Recipient::Ann => "ann",
             Recipient::Gone => "gone",
+            Recipient::Later => "later",
         };
         format!("{local}@{HOST}")
     }
@@ -151,7 +154,8 @@ impl Site {
     /// Has everything delivered; each message for everybody has arrived where it should.
     pub fn deliver_and_judge(&mut self, ledger: &Ledger) -> Verdict {
         let stuck = self.deliver_everything().err().into_iter().collect();
-        self.judge(ledger, |_, _| true).and(Verdict { extra_copies: 0, wrong: stuck })
+        self.judge(ledger, |_, recipient| Recipient::ALL.contains(&recipient))
+            .and(Verdict { extra_copies: 0, wrong: stuck })
     }
 
     /// Starts the mail system, has everything delivered, and stops it.
@@ -184,8 +188,9 @@ impl Site {
         let mbox = std::fs::read_to_string(self.instance.path("alias/mbox")).unwrap_or_default();
         let joe = ledger.judge("joe", &texts("joe"), |number| has(number, Recipient::Joe));
         let ann = ledger.judge("ann", &messages_of(&mbox), |number| has(number, Recipient::Ann));
+        let later = ledger.judge("later", &texts("later"), |number| has(number, Recipient::Later));
         let bounces = texts("bounces");
-        joe.and(ann).and(ledger.judge("bounces", &bounces, |number| has(number, Recipient::Gone)))
+        joe.and(ann).and(later).and(ledger.judge("bounces", &bounces, |number| has(number, Recipient::Gone)))
     }
 
     /// Stops using the file system, in good order.
