@@ -20,9 +20,10 @@
 
 use super::maildir_listing::{self, Message};
 use super::mbox::{self, Trouble};
+use super::mbox_end;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -175,11 +176,11 @@ fn fill(
 ) -> Result<Vec<Message>, Failure> {
     let unwritable = |error: &io::Error| named("unable to write to ", &places.temporary, error);
     let unreadable = |error: &io::Error| named("unable to read ", &places.mbox, error);
+    let end = mbox_end::find(mbox).map_err(|error| unreadable(&error))?;
     mbox.rewind().map_err(|error| unreadable(&error))?;
     // Reading and writing fail alike here; which it was shows in the error.
-    io::copy(mbox, aside).map_err(|error| unwritable(&error))?;
-    let separator = missing_separator(mbox).map_err(|error| unreadable(&error))?;
-    aside.write_all(separator).map_err(|error| unwritable(&error))?;
+    io::copy(&mut mbox.take(end.length), aside).map_err(|error| unwritable(&error))?;
+    aside.write_all(end.separator).map_err(|error| unwritable(&error))?;
     let mut moved = Vec::new();
     for message in messages {
         if add(invocation, aside, &message, &unwritable)? {
@@ -188,19 +189,6 @@ fn fill(
     }
     aside.sync_all().map_err(|error| unwritable(&error))?;
     Ok(moved)
-}
-
-/// What the mbox needs at its end, so that the next message begins with a line of its own after a blank one.
-fn missing_separator(mbox: &mut File) -> io::Result<&'static [u8]> {
-    let length = mbox.seek(SeekFrom::End(0))?;
-    mbox.seek(SeekFrom::Start(length.saturating_sub(2)))?;
-    let mut end = Vec::new();
-    mbox.take(2).read_to_end(&mut end)?;
-    Ok(match end.as_slice() {
-        b"" | b"\n\n" => b"",
-        [.., b'\n'] => b"\n",
-        _ => b"\n\n",
-    })
 }
 
 /// Adds a message; `false` if it is gone (a reader has taken it, or moved it to `cur`), or none.
@@ -268,17 +256,6 @@ mod tests {
         assert_eq!(sender(b"Return-Path: <>\n"), b"");
         for line in [&b"return-path: <a@b>\n"[..], b"Return-Path: a@b\n", b"Return-Path: <a@b>", b"", b"\n"] {
             assert_eq!(sender(line), NOBODY);
-        }
-    }
-
-    #[test]
-    fn an_mbox_that_was_cut_is_completed_before_anything_follows() {
-        for (text, expected) in
-            [(&b""[..], &b""[..]), (b"a\n\n", b""), (b"a\n", b"\n"), (b"a", b"\n\n"), (b"\n", b"\n")]
-        {
-            let mut file = tempfile::tempfile().unwrap();
-            file.write_all(text).unwrap();
-            assert_eq!(missing_separator(&mut file).unwrap(), expected, "{text:?}");
         }
     }
 }

@@ -3,9 +3,10 @@
 //! A line of a message that could be taken for such a line, or for one that was already changed, gets a `>`.
 //! A blank line follows each message. Programs that write the file lock it with flock(2).
 
+use super::mbox_end;
 use crate::message::date;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub fn deliver(path: &Path, header: &[u8], message: &mut impl Read) -> Result<()
     if !mbox.metadata().map_err(Trouble::Open)?.is_file() {
         return write(&mut mbox, header, message);
     }
-    let end = mbox.seek(SeekFrom::End(0)).map_err(Trouble::Write)?;
+    let end = mend(&mut mbox, path).map_err(Trouble::Write)?;
     let result = append(&mut mbox, path, end, header, message);
     if result.is_err() {
         // What is there of the message would join the next one. There is nobody to tell if this fails too.
@@ -84,6 +85,19 @@ pub fn from_line(sender: &[u8], seconds: u64) -> Vec<u8> {
     let as_one_word =
         sender.iter().map(|byte| if matches!(byte, b' ' | b'\t' | b'\n') { b'-' } else { *byte }).collect();
     [b"From ".to_vec(), as_one_word, format!(" {}\n", date::mbox(seconds)).into_bytes()].concat()
+}
+
+/// Gives an mbox that a crash has left with an unfinished end one that a message can follow; its length then.
+///
+/// If it may be written but not read, its end is not looked at.
+fn mend(mbox: &mut File, path: &Path) -> io::Result<u64> {
+    let Ok(mut reader) = file::open_read(path) else { return Ok(mbox.metadata()?.len()) };
+    let end = mbox_end::find(&mut reader)?;
+    if end.length < mbox.metadata()?.len() {
+        mbox.set_len(end.length)?;
+    }
+    mbox.write_all(end.separator)?;
+    Ok(mbox.metadata()?.len())
 }
 
 fn append(
@@ -244,6 +258,17 @@ mod tests {
         ) {
             let message = words.concat().into_bytes();
             prop_assert_eq!(quoted(&message, cut), model(&message));
+        }
+    }
+
+    #[test]
+    fn a_message_follows_what_a_power_cut_left_on_a_line_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mbox");
+        for left in [&b"From a\none\n\n\0\0\0"[..], b"From a\none\n", b"From a\none"] {
+            fs::write(&path, left).unwrap();
+            deliver(&path, b"From b\n", &mut &b"two\n"[..]).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"From a\none\n\nFrom b\ntwo\n\n");
         }
     }
 
