@@ -158,6 +158,11 @@ impl Mount {
         run(Command::new("/bin/mount").arg("--bind").arg(shown).arg(place)).expect("a bind mount");
     }
 
+    /// Puts everything on its disk.
+    pub fn sync(&self) {
+        run(Command::new("/bin/sync").arg("-f").arg(&self.point)).expect("a sync");
+    }
+
     /// Switches it off: from now on it reads and writes nothing.
     pub fn switch_off(&self, loss: Loss) {
         let command = match loss {

@@ -185,12 +185,26 @@ impl Site {
     /// Holds all mailboxes against the ledger. `has` says who was to get which message.
     pub fn judge(&self, ledger: &Ledger, has: impl Fn(Number, Recipient) -> bool) -> Verdict {
         let texts = |maildir: &str| messages(&self.instance.path("alias").join(maildir));
-        let mbox = std::fs::read_to_string(self.instance.path("alias/mbox")).unwrap_or_default();
+        let ann = self.judge_mbox(ledger, |number| has(number, Recipient::Ann));
         let joe = ledger.judge("joe", &texts("joe"), |number| has(number, Recipient::Joe));
-        let ann = ledger.judge("ann", &messages_of(&mbox), |number| has(number, Recipient::Ann));
         let later = ledger.judge("later", &texts("later"), |number| has(number, Recipient::Later));
         let bounces = texts("bounces");
         joe.and(ann).and(later).and(ledger.judge("bounces", &bounces, |number| has(number, Recipient::Gone)))
+    }
+
+    /// An mbox has no place but itself for a message that is being written. So of that one it may show a part, once for a
+    /// crash, between `From ` lines of its own; whoever must never see one has a maildir.
+    fn judge_mbox(&self, ledger: &Ledger, wanted: impl Fn(Number) -> bool) -> Verdict {
+        let bytes = std::fs::read(self.instance.path("alias/mbox")).unwrap_or_default();
+        let texts = messages_of(&String::from_utf8_lossy(&bytes));
+        let (whole, torn): (Vec<_>, Vec<_>) = texts.into_iter().partition(|text| Number::of(text).is_ok());
+        let mut verdict = ledger.judge("ann", &whole, wanted);
+        verdict.extra_copies += torn.len();
+        if torn.len() > 1 {
+            let torn = ledger.judge("ann", &torn, |_| false);
+            verdict.wrong.extend(torn.wrong);
+        }
+        verdict
     }
 
     /// Stops using the file system, in good order.

@@ -168,7 +168,7 @@ impl Instance {
         command.arg("./Maildir/").stdin(Stdio::null()).stdout(self.open_log()).stderr(Stdio::null());
         let starts = self.starts();
         self.manager = Some(Manager::Alone(Running::start(&mut command)));
-        wait_until("qmail-send is ready", || self.starts() > starts);
+        self.wait_until_ready(starts);
     }
 
     /// Starts supervise with the service `qmail`, and waits until that is ready.
@@ -178,7 +178,12 @@ impl Instance {
         command.stdout(self.open_log()).stderr(self.open_log());
         let starts = self.starts();
         self.manager = Some(Manager::Supervised(Running::start(&mut command)));
-        wait_until("qmail-send is ready", || self.starts() > starts);
+        self.wait_until_ready(starts);
+    }
+
+    fn wait_until_ready(&self, starts: usize) {
+        let is_ready = crate::settles(|| self.starts() > starts);
+        assert!(is_ready, "qmail-send is not ready: {:?}\n{}", self.processes(), self.log());
     }
 
     /// How often qmail-send was ready so far: it says so with a line that nothing comes before.

@@ -8,10 +8,10 @@ use harness::{HOST, Running};
 use std::process::Command;
 
 /// A delivery, after another one that had succeeded. If no success was reported the delivery is repeated.
-struct Delivery {
-    subject: &'static str,
-    recipient: Recipient,
-    padding: usize,
+pub struct Delivery {
+    pub subject: &'static str,
+    pub recipient: Recipient,
+    pub padding: usize,
 }
 
 impl Delivery {

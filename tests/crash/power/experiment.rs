@@ -25,7 +25,7 @@ pub trait Experiment {
 }
 
 /// Tries the points of a program on each file system, about `sample` of them in a sample.
-pub fn try_points(experiment: &impl Experiment, sample: usize) {
+pub fn try_points(experiment: &dyn Experiment, sample: usize) {
     if installed("strace").is_none() {
         return skipped("power: strace is not installed");
     }
@@ -43,7 +43,7 @@ pub fn try_points(experiment: &impl Experiment, sample: usize) {
     }
 }
 
-fn recorded(experiment: &impl Experiment, prepared: &Prepared) -> Vec<Point> {
+fn recorded(experiment: &dyn Experiment, prepared: &Prepared) -> Vec<Point> {
     let scratch = harness::scratch();
     let tracer = Tracer::recording(scratch.path());
     let mut site = prepared.copy();
@@ -54,7 +54,7 @@ fn recorded(experiment: &impl Experiment, prepared: &Prepared) -> Vec<Point> {
 }
 
 fn try_point(
-    experiment: &impl Experiment,
+    experiment: &dyn Experiment,
     prepared: &Prepared,
     loss: Loss,
     point: &Point,

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 
 /// Lines for several files. `complete` are those that were read-only a moment before the power cut.
 #[derive(Default)]
-struct Log {
+pub struct Log {
     complete: Mutex<BTreeMap<String, String>>,
 }
 

@@ -6,6 +6,7 @@
 
 mod deliver;
 mod experiment;
+mod left_out;
 mod log;
 mod receive;
 mod send;

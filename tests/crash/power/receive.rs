@@ -9,9 +9,9 @@ use std::fs::File;
 use std::process::Stdio;
 
 /// qmail-queue, called once, beside a message that is queued already.
-struct Queue {
-    subject: &'static str,
-    padding: usize,
+pub struct Queue {
+    pub subject: &'static str,
+    pub padding: usize,
 }
 
 impl Experiment for Queue {

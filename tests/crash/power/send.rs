@@ -33,6 +33,30 @@ impl Experiment for Daemon {
     }
 }
 
+/// qmail-send has prepared a message and has had its todo file removed, and begins no delivery.
+pub struct Preparation;
+
+impl Experiment for Preparation {
+    fn subject(&self) -> &'static str {
+        "qmail-send, preparing"
+    }
+
+    fn until_stopped(&self, site: &mut Site, ledger: &Ledger, tracer: &Tracer) -> (bool, Vec<Running>) {
+        site.instance.write("control/concurrencylocal", "0\n");
+        site.mount().sync();
+        site.instance.start();
+        let strace = tracer.attach(site.instance.pid_of("qmail-send").expect("a qmail-send that runs"));
+        site.send(ledger);
+        let came = tracer.waits(|| !site.instance.queue().iter().any(|name| name.starts_with("todo/")));
+        (came, vec![strace])
+    }
+
+    fn recover(&self, site: &mut Site, ledger: &Ledger) -> Verdict {
+        std::fs::remove_file(site.instance.path("control/concurrencylocal")).expect("the control file");
+        site.deliver_and_judge(ledger)
+    }
+}
+
 /// R8
 #[test]
 fn r8_power_is_lost_in_qmail_send() {

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 /// A program and its table.
 #[derive(Default)]
-struct Table {
+pub struct Table {
     program: &'static str,
     arguments: &'static [&'static str],
     /// What it is made of: a file of the home, which is standard input too.
@@ -93,45 +93,59 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
 
+impl Table {
+    /// What mail for local users does.
+    pub fn newu() -> Table {
+        Table {
+            program: "qmail-newu",
+            source: "users/assign",
+            old: "=joe:joe:1000:1000:/home/joe:::\n.\n",
+            new: "=joe:joe:1000:1000:/home/joe:::\n+ann-:ann:1001:1001:/home/ann:-::\n.\n",
+            database: "users/cdb",
+            ..Table::default()
+        }
+    }
+
+    /// Who may connect, and relay.
+    pub fn tcprules() -> Table {
+        Table {
+            program: "tcprules",
+            arguments: &["rules.cdb", "rules.tmp"],
+            source: "control/rules",
+            old: "127.:allow,RELAYCLIENT=\"\"\n:allow\n",
+            new: "192.168.:allow,RELAYCLIENT=\"\"\n10.0.0.1:deny\n:allow\n",
+            database: "control/rules.cdb",
+            ..Table::default()
+        }
+    }
+
+    /// Which hosts' mail is accepted.
+    pub fn newmrh() -> Table {
+        Table {
+            program: "qmail-newmrh",
+            source: "control/morercpthosts",
+            old: "a.example\n",
+            new: "a.example\nb.example\n.c.example\n",
+            database: "control/morercpthosts.cdb",
+            ..Table::default()
+        }
+    }
+}
+
 /// R8
 #[test]
 fn r8_power_is_lost_in_qmail_newu() {
-    let table = Table {
-        program: "qmail-newu",
-        source: "users/assign",
-        old: "=joe:joe:1000:1000:/home/joe:::\n.\n",
-        new: "=joe:joe:1000:1000:/home/joe:::\n+ann-:ann:1001:1001:/home/ann:-::\n.\n",
-        database: "users/cdb",
-        ..Table::default()
-    };
-    try_points(&table, 4);
+    try_points(&Table::newu(), 4);
 }
 
 /// R8
 #[test]
 fn r8_power_is_lost_in_tcprules() {
-    let table = Table {
-        program: "tcprules",
-        arguments: &["rules.cdb", "rules.tmp"],
-        source: "control/rules",
-        old: "127.:allow,RELAYCLIENT=\"\"\n:allow\n",
-        new: "192.168.:allow,RELAYCLIENT=\"\"\n10.0.0.1:deny\n:allow\n",
-        database: "control/rules.cdb",
-        ..Table::default()
-    };
-    try_points(&table, 4);
+    try_points(&Table::tcprules(), 4);
 }
 
 /// R8
 #[test]
 fn r8_power_is_lost_in_qmail_newmrh() {
-    let table = Table {
-        program: "qmail-newmrh",
-        source: "control/morercpthosts",
-        old: "a.example\n",
-        new: "a.example\nb.example\n.c.example\n",
-        database: "control/morercpthosts.cdb",
-        ..Table::default()
-    };
-    try_points(&table, 4);
+    try_points(&Table::newmrh(), 4);
 }

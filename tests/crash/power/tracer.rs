@@ -29,29 +29,44 @@ impl fmt::Display for Point {
     }
 }
 
-/// What strace does with the program, and what it writes of it.
+/// What strace does with a program.
+enum Job {
+    /// Writes down the calls.
+    Record,
+    /// Stops it.
+    Stop(Point),
+    /// Lets it believe that a call of fsync has succeeded which does not happen: the one with this number, from 1.
+    LeaveOut(usize),
+}
+
+/// strace, and what it writes of a program.
 pub struct Tracer {
-    stop: Option<Point>,
+    job: Job,
     output: PathBuf,
 }
 
 impl Tracer {
     /// Writes down the calls.
     pub fn recording(directory: &Path) -> Tracer {
-        Tracer::new(None, directory)
+        Tracer::new(Job::Record, directory)
     }
 
     /// Stops at a point.
     pub fn stopping_at(point: &Point, directory: &Path) -> Tracer {
-        Tracer::new(Some(point.clone()), directory)
+        Tracer::new(Job::Stop(point.clone()), directory)
     }
 
-    fn new(stop: Option<Point>, directory: &Path) -> Tracer {
+    /// Leaves a sync out.
+    pub fn leaving_out(ordinal: usize, directory: &Path) -> Tracer {
+        Tracer::new(Job::LeaveOut(ordinal), directory)
+    }
+
+    fn new(job: Job, directory: &Path) -> Tracer {
         let output = directory.join("trace");
         std::fs::write(&output, "").expect("a file for strace");
         // strace runs as the program does.
         std::os::unix::fs::chown(&output, Some(harness::owner_uid()), None).expect("its owner");
-        Tracer { stop, output }
+        Tracer { job, output }
     }
 
     /// The same command under strace.
@@ -72,26 +87,39 @@ impl Tracer {
 
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["-f".to_owned(), "-o".to_owned(), self.output.display().to_string()];
-        match &self.stop {
-            Some(Point::Behind(name, ordinal)) => {
-                let inject = format!("inject={name}:signal=STOP:when={ordinal}");
-                arguments.extend(["-e".to_owned(), format!("trace={name}"), "-e".to_owned(), inject]);
+        let mut expression = |text: String| arguments.extend(["-e".to_owned(), text]);
+        match &self.job {
+            Job::Record => expression(TRACED.to_owned()),
+            Job::Stop(Point::End) => expression("trace=none".to_owned()),
+            Job::Stop(Point::Behind(name, ordinal)) => {
+                expression(format!("trace={name}"));
+                expression(format!("inject={name}:signal=STOP:when={ordinal}"));
             }
-            Some(Point::End) => arguments.extend(["-e".to_owned(), "trace=none".to_owned()]),
-            None => arguments.extend(["-e".to_owned(), TRACED.to_owned()]),
+            Job::LeaveOut(ordinal) => {
+                expression(format!("inject=fsync:retval=0:when={ordinal}"));
+                // Without threads, which are counted apart, qmail-queue syncs in turn.
+                expression("inject=clone3:error=EAGAIN".to_owned());
+                // This one promises nothing, but a disk without a cache has the data then.
+                expression("inject=sync_file_range:retval=0".to_owned());
+            }
         }
         arguments
     }
 
     /// Waits until the point has come (true), or everything that the program had to do is done.
     pub fn waits(&self, mut is_done: impl FnMut() -> bool) -> bool {
-        let mut came = false;
+        let mut is_stopped = false;
         let ended = harness::settles(|| {
-            came = self.written().contains("stopped by SIGSTOP");
-            came || is_done()
+            is_stopped = self.written().contains("stopped by SIGSTOP");
+            is_stopped || is_done()
         });
-        assert!(ended, "neither stopped nor done: {:?}\n{}", self.stop, self.written());
-        came || self.stop == Some(Point::End)
+        assert!(ended, "neither stopped nor done:\n{}", self.written());
+        is_stopped || !matches!(self.job, Job::Stop(Point::Behind(..)))
+    }
+
+    /// Whether a sync was left out.
+    pub fn has_left_out(&self) -> bool {
+        self.written().contains("(INJECTED)")
     }
 
     /// The points of the program that was recorded: each call of its processes.
