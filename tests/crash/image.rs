@@ -94,6 +94,17 @@ impl Image {
         run(Command::new("/bin/cp").arg(&other.file).arg(&self.file)).expect("a copy");
     }
 
+    /// The same in another file.
+    ///
+    /// If a process has made a copy of all mounts for itself meanwhile, the file system is still mounted there, switched off,
+    /// and whoever mounted the same file again would get that one.
+    pub fn moved_to(self, file: PathBuf) -> Image {
+        let moved = Image { kind: self.kind, file };
+        moved.become_copy_of(&self);
+        let _ = std::fs::remove_file(&self.file);
+        moved
+    }
+
     /// The file.
     pub fn file(&self) -> &Path {
         &self.file
@@ -214,6 +225,7 @@ fn a_file_system_that_is_switched_off_keeps_what_was_synced_and_loses_the_rest()
         mount.switch_off(Loss::All);
         std::fs::File::create(mount.point().join("late")).expect_err("a file system that is off");
         mount.unmount();
+        let image = image.moved_to(directory.path().join("image after"));
         let mount = Mount::new(&image, directory.path());
         let read = |name: &str| std::fs::read_to_string(mount.point().join(name)).ok();
         assert_eq!(read("synced").as_deref(), Some("synced"), "{}", kind.name());

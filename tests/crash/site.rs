@@ -86,6 +86,8 @@ impl Prepared {
         instance.alias("ann", "./mbox\n");
         prepare(&mut instance);
         drop(instance);
+        // Whoever has made a copy of all mounts for himself meanwhile still has this one.
+        mount.sync();
         mount.unmount();
         Prepared { directory, image }
     }
@@ -137,6 +139,7 @@ impl Site {
         let Site { instance, mount, image, programs, directory } = self;
         drop(instance);
         mount.unmount();
+        let image = image.moved_to(directory.path().join("image after"));
         let mount = mounted(&image, directory.path(), &programs);
         let instance = Instance::found_within(mount.point());
         Site { instance, mount, image, programs, directory }
