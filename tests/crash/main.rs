@@ -16,3 +16,4 @@ mod power;
 mod reordering;
 mod report;
 mod site;
+mod tracer;

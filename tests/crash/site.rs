@@ -43,9 +43,10 @@ pub fn sender() -> String {
     format!("bounces@{HOST}")
 }
 
-/// The envelope of a message for everybody.
-pub fn everybody() -> Vec<u8> {
-    let recipients = Recipient::ALL.map(|recipient| format!("T{}\0", recipient.address())).concat();
+/// The envelope of a message.
+pub fn envelope(recipients: &[Recipient]) -> Vec<u8> {
+    let recipients: String =
+        recipients.iter().map(|recipient| format!("T{}\0", recipient.address())).collect();
     format!("F{}\0{recipients}\0", sender()).into_bytes()
 }
 
@@ -149,7 +150,7 @@ impl Site {
     pub fn send(&self, ledger: &Ledger) {
         let number = ledger.draw();
         let mut command = self.instance.queue_command();
-        if self.instance.run_queue(&mut command, number.text().as_bytes(), &everybody()) == 0 {
+        if self.instance.run_queue(&mut command, number.text().as_bytes(), &envelope(&Recipient::ALL)) == 0 {
             ledger.acknowledge(number);
         }
     }

@@ -1,9 +1,9 @@
 //! qmail-local, which may say that it has delivered a message only when that is on disk.
 
 use super::experiment::{Experiment, try_points};
-use super::tracer::{Tracer, strace};
 use crate::ledger::{Ledger, Number, Verdict};
 use crate::site::{Recipient, Site, sender, with_padding};
+use crate::tracer::{Tracer, strace};
 use harness::{HOST, Running};
 use std::process::Command;
 

@@ -1,10 +1,10 @@
 //! One program, and what happens at each of its points: up to the stop, the power cut, the recovery, the judgement.
 
-use super::tracer::{Point, Tracer};
 use crate::image::{Kind, Loss};
 use crate::ledger::{Ledger, Verdict};
 use crate::report::{Report, Scope};
 use crate::site::{Prepared, Site};
+use crate::tracer::{Point, Tracer};
 use harness::{Running, installed, skipped};
 
 /// What differs between programs.

@@ -14,11 +14,11 @@ use super::log::Log;
 use super::receive::Queue;
 use super::send::Preparation;
 use super::tables::Table;
-use super::tracer::Tracer;
 use crate::image::{Kind, Loss};
 use crate::ledger::{Ledger, Verdict};
 use crate::report::Report;
 use crate::site::Recipient;
+use crate::tracer::Tracer;
 use harness::{installed, skipped};
 
 /// A program without one of its syncs: the one with this number, from 1.

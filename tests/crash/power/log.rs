@@ -1,10 +1,10 @@
 //! cyclog: a log file that has become read-only is complete and on disk.
 
 use super::experiment::{Experiment, try_points};
-use super::tracer::{Tracer, strace};
 use crate::image::Kind;
 use crate::ledger::{Ledger, Verdict};
 use crate::site::{Prepared, Site};
+use crate::tracer::{Tracer, strace};
 use harness::{Call, Instance, Running};
 use std::collections::BTreeMap;
 use std::fs::{self, File};

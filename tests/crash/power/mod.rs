@@ -11,4 +11,3 @@ mod log;
 mod receive;
 mod send;
 mod tables;
-mod tracer;

@@ -1,9 +1,9 @@
 //! The programs that take messages: qmail-queue, and qmail-smtpd before it.
 
 use super::experiment::{Experiment, try_points};
-use super::tracer::{Tracer, strace};
 use crate::ledger::{Ledger, Verdict};
-use crate::site::{Recipient, Site, everybody, sender, with_padding};
+use crate::site::{Recipient, Site, envelope, sender, with_padding};
+use crate::tracer::{Tracer, strace};
 use harness::{HOST, Running};
 use std::fs::File;
 use std::process::Stdio;
@@ -25,7 +25,8 @@ impl Experiment for Queue {
         let text = with_padding(self.padding, number);
         let under_strace = site.instance.command(&strace());
         let mut command = tracer.around(&site.instance.queue_command(), under_strace);
-        let mut running = site.instance.start_queue(&mut command, text.as_bytes(), &everybody());
+        let mut running =
+            site.instance.start_queue(&mut command, text.as_bytes(), &envelope(&Recipient::ALL));
         let came = tracer.waits(|| !running.is_alive());
         if !running.is_alive() && running.wait() == 0 {
             ledger.acknowledge(number);

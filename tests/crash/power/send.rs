@@ -1,9 +1,9 @@
 //! The queue manager and its cleaner, while messages are accepted, prepared, delivered, bounced and removed.
 
 use super::experiment::{Experiment, try_points};
-use super::tracer::Tracer;
 use crate::ledger::{Ledger, Verdict};
 use crate::site::Site;
+use crate::tracer::Tracer;
 use harness::Running;
 
 /// A program that runs as long as the mail system does.

@@ -2,10 +2,10 @@
 //! once the program has said that it is done, the new one.
 
 use super::experiment::{Experiment, try_points};
-use super::tracer::{Tracer, strace};
 use crate::image::Kind;
 use crate::ledger::{Ledger, Verdict};
 use crate::site::{Prepared, Site};
+use crate::tracer::{Tracer, strace};
 use harness::{Instance, Running};
 use std::fs::File;
 use std::path::Path;

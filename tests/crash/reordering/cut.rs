@@ -72,11 +72,12 @@ impl fmt::Display for Cut {
 }
 
 impl Cut {
-    /// So many different ones, by the time of the cut. There are fewer if the log has no more.
+    /// So many different ones, by the time of the cut: among them those behind each acknowledgement. There are fewer if
+    /// the log has no more.
     pub fn draw(events: &[Event], count: usize, random: &mut Random) -> Vec<Cut> {
-        let mut cuts = BTreeSet::new();
+        let mut cuts: BTreeSet<Cut> = Cut::behind_acknowledgements(events, random).into_iter().collect();
         for _ in 0..count * 4 {
-            if cuts.len() == count {
+            if cuts.len() >= count {
                 break;
             }
             let at = 1 + random.below(events.len());
@@ -84,6 +85,13 @@ impl Cut {
             cuts.insert(Cut::at(events, at, manner, random));
         }
         cuts.into_iter().collect()
+    }
+
+    /// The moments just behind each acknowledgement, on a disk that has nothing that it need not have.
+    pub fn behind_acknowledgements(events: &[Event], random: &mut Random) -> Vec<Cut> {
+        let is_acknowledgement = |place: &usize| matches!(events[*place], Event::Acknowledged(_));
+        let places = (0..events.len()).filter(is_acknowledgement);
+        places.map(|place| Cut::at(events, place + 1, Manner::None, random)).collect()
     }
 
     /// One in this manner.

@@ -14,7 +14,7 @@ use crate::image::{Image, Kind};
 use crate::ledger::Verdict;
 use crate::report::{Report, Scope};
 use cut::{Cut, apply};
-use harness::{Random, skipped};
+use harness::{Random, installed, skipped};
 use session::{Recorded, Stage};
 
 /// How many sessions, and images of each.
@@ -37,7 +37,7 @@ fn try_images(kind: Kind, seed: u64, plan: &Plan) {
     let mut report = Report::new("reordering", format!("{} from seed {seed}", kind.name()));
     for session in 0..plan.sessions {
         let mut random = Random::new(seed + u64::try_from(session).expect("a few sessions"));
-        let recorded = match stage.record(&mut random) {
+        let recorded = match stage.record(&mut random, None) {
             Ok(recorded) => recorded,
             Err(why) => return skipped(&format!("reordering on {}: no FUSE: {why}", kind.name())),
         };
@@ -103,4 +103,30 @@ fn r8_a_disk_that_lost_some_writes_has_every_acknowledged_message_on_xfs() {
         2001,
         &Plan::of(Plan { sessions: 4, images: 500 }, Plan { sessions: 1, images: 70 }),
     );
+}
+
+/// R8: qmail-queue without its sync of the message, and without its sync of todo.
+#[test]
+fn r8_a_queue_that_acknowledges_before_its_sync_is_found() {
+    if !Kind::all().contains(&Kind::Ext4) {
+        return;
+    }
+    if installed("strace").is_none() {
+        return skipped("reordering without syncs: strace is not installed");
+    }
+    let stage = Stage::new(Kind::Ext4);
+    let mut report = Report::new("left out", "syncs of qmail-queue, to be found by reordering");
+    for (sync, ordinal) in [("the message", 1), ("the directory todo", 4)] {
+        let mut random = Random::new(3001);
+        let Ok(recorded) = stage.record(&mut random, Some(ordinal)) else {
+            return skipped("reordering without syncs: no FUSE");
+        };
+        let cuts = Cut::behind_acknowledgements(&recorded.events, &mut random);
+        let mut found = Vec::new();
+        try_cuts(&stage, &recorded, &cuts, |_, _, verdict| found.extend(verdict.wrong));
+        report.points(1);
+        let wrong = if found.is_empty() { vec!["nobody notices".to_owned()] } else { Vec::new() };
+        report.judged(sync, Verdict { extra_copies: 0, wrong });
+    }
+    report.finish();
 }

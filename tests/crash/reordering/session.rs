@@ -3,7 +3,8 @@
 use super::recorder::{Event, Recorder};
 use crate::image::{Image, Kind};
 use crate::ledger::{Ledger, Number};
-use crate::site::{Prepared, Recipient, Site, sender};
+use crate::site::{Prepared, Recipient, Site, envelope};
+use crate::tracer::{Tracer, strace};
 use harness::{Instance, Random};
 use std::path::PathBuf;
 use unix::signal::Signal;
@@ -37,11 +38,12 @@ impl Stage {
         Stage { prepared, permission, _directory: directory }
     }
 
-    /// Sends the messages by several senders at the same time, and waits until the queue is empty.
+    /// Sends the messages by several senders at the same time, and waits until the queue is empty. `left_out` is the
+    /// sync of qmail-queue that does not happen.
     ///
     /// # Errors
     /// Why the disk cannot be recorded.
-    pub fn record(&self, random: &mut Random) -> std::io::Result<Recorded> {
+    pub fn record(&self, random: &mut Random, left_out: Option<usize>) -> std::io::Result<Recorded> {
         let _ = std::fs::remove_file(&self.permission);
         let directory = harness::scratch_in_memory();
         let contents = Image::of(self.prepared.image().kind(), directory.path().join("contents"));
@@ -56,7 +58,7 @@ impl Stage {
                 let (instance, recorder, paddings) = (&site.instance, &recorder, &paddings);
                 scope.spawn(move || {
                     for number in (share..MESSAGES).step_by(SENDERS) {
-                        send(instance, recorder, Number(number), paddings[number]);
+                        send(instance, recorder, Number(number), paddings[number], left_out);
                     }
                 });
             }
@@ -89,10 +91,15 @@ fn recipients(number: Number) -> [Recipient; 2] {
     [Recipient::Joe, [Recipient::Ann, Recipient::Gone, Recipient::Later][number.0 % 3]]
 }
 
-fn send(instance: &Instance, recorder: &Recorder, number: Number, padding: usize) {
-    let addresses = recipients(number).map(Recipient::address);
-    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    if instance.enqueue(&sender(), &addresses, crate::site::with_padding(padding, number)) == 0 {
+fn send(instance: &Instance, recorder: &Recorder, number: Number, padding: usize, left_out: Option<usize>) {
+    let scratch = harness::scratch();
+    let mut command = instance.queue_command();
+    if let Some(ordinal) = left_out {
+        let tracer = Tracer::leaving_out(ordinal, scratch.path());
+        command = tracer.around(&command, instance.command(&strace()));
+    }
+    let text = crate::site::with_padding(padding, number);
+    if instance.run_queue(&mut command, text.as_bytes(), &envelope(&recipients(number))) == 0 {
         recorder.acknowledged(number);
     }
 }
