@@ -87,9 +87,10 @@ impl Prepared {
         instance.alias("ann", "./mbox\n");
         prepare(&mut instance);
         drop(instance);
-        // Whoever has made a copy of all mounts for himself meanwhile still has this one.
+        // Whoever has made a copy of all mounts meanwhile still has this one, and may write to it.
         mount.sync();
         mount.unmount();
+        let image = image.moved_to(directory.path().join("prepared"));
         Prepared { directory, image }
     }
 

@@ -71,7 +71,7 @@ fn table() -> Vec<LeftOut> {
         row("qmail-newu: the directory users", 2, Box::new(Table::newu()), ext4),
         row("tcprules: the temporary file", 1, Box::new(Table::tcprules()), xfs),
         row("tcprules: the directory of the rules", 2, Box::new(Table::tcprules()), ext4),
-        row("cyclog: a complete file", 1, Box::new(Log::default()), ext4),
+        row("cyclog: a complete file", 1, Box::<Log>::default(), ext4),
     ]
 }
 
