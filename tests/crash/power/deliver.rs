@@ -62,21 +62,21 @@ impl Experiment for Delivery {
 
 /// R8
 #[test]
-fn r8_power_is_lost_in_a_delivery_to_a_maildir() {
-    try_points(&Delivery { subject: "qmail-local, maildir", recipient: Recipient::Joe, padding: 0 }, 6);
+fn r8_no_message_is_lost_if_power_is_lost_in_a_delivery_to_a_maildir() {
+    try_points(&Delivery { subject: "qmail-local, maildir", recipient: Recipient::Joe, padding: 0 }, 4);
 }
 
 /// R8
 #[test]
-fn r8_power_is_lost_in_a_delivery_to_an_mbox() {
-    try_points(&Delivery { subject: "qmail-local, mbox", recipient: Recipient::Ann, padding: 0 }, 6);
+fn r8_no_message_is_lost_if_power_is_lost_in_a_delivery_to_an_mbox() {
+    try_points(&Delivery { subject: "qmail-local, mbox", recipient: Recipient::Ann, padding: 0 }, 4);
 }
 
 /// R8
 #[test]
-fn r8_power_is_lost_in_a_long_delivery_to_an_mbox() {
+fn r8_no_message_is_lost_if_power_is_lost_in_a_long_delivery_to_an_mbox() {
     try_points(
         &Delivery { subject: "qmail-local, mbox, 300 kB", recipient: Recipient::Ann, padding: 300 },
-        6,
+        4,
     );
 }

@@ -85,8 +85,8 @@ fn differences(when: &str, complete: &BTreeMap<String, String>, instance: &Insta
     differing.map(|(name, _)| format!("{when} {name} is {:?}", read(name))).collect()
 }
 
-/// R8, R6
+/// R8
 #[test]
-fn r8_power_is_lost_in_cyclog() {
-    try_points(&Log::default(), 6);
+fn r8_a_read_only_log_file_is_complete_if_power_is_lost_in_cyclog() {
+    try_points(&Log::default(), 4);
 }

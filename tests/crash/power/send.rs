@@ -59,12 +59,12 @@ impl Experiment for Preparation {
 
 /// R8
 #[test]
-fn r8_power_is_lost_in_qmail_send() {
-    try_points(&Daemon { name: "qmail-send" }, 16);
+fn r8_no_message_is_lost_if_power_is_lost_in_qmail_send() {
+    try_points(&Daemon { name: "qmail-send" }, 12);
 }
 
 /// R8
 #[test]
-fn r8_power_is_lost_in_qmail_clean() {
-    try_points(&Daemon { name: "qmail-clean" }, 5);
+fn r8_no_message_is_lost_if_power_is_lost_in_qmail_clean() {
+    try_points(&Daemon { name: "qmail-clean" }, 4);
 }
