@@ -1,8 +1,10 @@
-//! Gathers the files that qmail-setup installs as they are: scripts, boot scripts and manual pages.
+//! Gathers the files that qmail-setup installs as they are: scripts, boot scripts and manual pages. Says how the
+//! programs on a message's way are linked.
 //!
-//! They become a part of qmail-setup, so that `check` and `install` need no source tree. What lies in the
+//! The files become a part of qmail-setup, so that `check` and `install` need no source tree. What lies in the
 //! directories is the table: a script or page that is added there is installed.
 
+use linking::Linking;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -14,7 +16,17 @@ const LISTS: [(&str, &[&str]); 3] = [
     ("PAGES", &["docs/man"]),
 ];
 
+/// Programs on a message's way that look up no users and see no message.
+const FIXED: [&str; 2] = ["qmail-clean", "qmail-send"];
+/// Those that read what strangers sent.
+const ANYWHERE: [&str; 3] = ["qmail-local", "qmail-queue", "qmail-remote"];
+/// Those that look up users.
+const LOOKING_UP: [&str; 5] = ["qmail-getpw", "qmail-lspawn", "qmail-rspawn", "qmail-smtpd", "qmail-start"];
+
 fn main() -> io::Result<()> {
+    linking::link(&FIXED, Linking::Fixed);
+    linking::link(&ANYWHERE, Linking::Anywhere);
+    linking::link(&LOOKING_UP, Linking::SharedLibc);
     let package = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let tree = package.parent().unwrap_or(&package);
     let mut text = String::new();

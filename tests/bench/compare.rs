@@ -41,11 +41,36 @@ impl<'a> Trial<'a> {
     }
 }
 
+/// One way of doing work that gives several figures at once.
+pub struct ManyTrial<'a> {
+    name: String,
+    once: Box<dyn FnMut() -> Vec<f64> + 'a>,
+}
+
+impl<'a> ManyTrial<'a> {
+    /// A way of doing the work; its figures are in the order of the tables.
+    pub fn new(name: impl Into<String>, once: impl FnMut() -> Vec<f64> + 'a) -> ManyTrial<'a> {
+        ManyTrial { name: name.into(), once: Box::new(once) }
+    }
+}
+
+/// What one table is about.
+pub struct Table {
+    /// Its heading.
+    pub title: String,
+    /// The unit of its figures.
+    pub unit: &'static str,
+    /// What a larger figure means.
+    pub better: Better,
+    /// The ratio that ours should reach: ours divided by the peer, at least with [`Better::More`], at most with
+    /// [`Better::Less`].
+    pub goal: f64,
+}
+
 impl Comparison {
     /// Does the work `rounds` times with each trial in turn; the first trial is ours.
     ///
-    /// `goal` is the ratio that ours should reach: with [`Better::More`] ours divided by the peer, at least; with
-    /// [`Better::Less`] the same, at most. Each round begins with another trial, so that none always runs on a warm machine.
+    /// `goal` is that of [`Table`]. Each round begins with another trial, so that none always runs on a warm machine.
     ///
     /// # Panics
     /// Without trials, or when a trial's work fails: a figure of work that was not done says nothing.
@@ -55,20 +80,38 @@ impl Comparison {
         better: Better,
         goal: f64,
         rounds: usize,
-        mut trials: Vec<Trial>,
+        trials: Vec<Trial>,
     ) -> Comparison {
-        assert!(!trials.is_empty() && rounds > 0, "{title}: nothing to measure");
-        let contestant = |trial: &Trial| Contestant { name: trial.name.clone(), measured: Vec::new() };
-        let mut contestants: Vec<Contestant> = trials.iter().map(contestant).collect();
+        let table = Table { title: title.to_owned(), unit, better, goal };
+        let one_figure = |Trial { name, mut once }| ManyTrial::new(name, move || vec![once()]);
+        let trials = trials.into_iter().map(one_figure).collect();
+        Comparison::run_many(vec![table], rounds, trials).pop().expect("a comparison for each table")
+    }
+
+    /// The same for work that gives a figure for each of several tables.
+    ///
+    /// # Panics
+    /// As [`run`](Comparison::run).
+    pub fn run_many(tables: Vec<Table>, rounds: usize, mut trials: Vec<ManyTrial>) -> Vec<Comparison> {
+        assert!(!trials.is_empty() && rounds > 0, "nothing to measure");
+        let contestant = |trial: &ManyTrial| Contestant { name: trial.name.clone(), measured: Vec::new() };
+        let comparison = |Table { title, unit, better, goal }| {
+            let contestants = trials.iter().map(contestant).collect();
+            Comparison { title, unit, better, goal, contestants }
+        };
+        let mut comparisons: Vec<Comparison> = tables.into_iter().map(comparison).collect();
         for round in 0..rounds {
             for turn in 0..trials.len() {
                 let next = (round + turn) % trials.len();
-                let figure = (trials[next].once)();
-                eprintln!("  {title}: {}: {}", trials[next].name, shown(figure));
-                contestants[next].measured.push(figure);
+                let figures = (trials[next].once)();
+                assert_eq!(figures.len(), comparisons.len(), "a figure for each table");
+                for (comparison, figure) in comparisons.iter_mut().zip(figures) {
+                    eprintln!("  {}: {}: {}", comparison.title, trials[next].name, shown(figure));
+                    comparison.contestants[next].measured.push(figure);
+                }
             }
         }
-        Comparison { title: title.to_owned(), unit, better, goal, contestants }
+        comparisons
     }
 
     /// The table: a line for each contestant with its figures, and the ratios of ours to it.

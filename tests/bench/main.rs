@@ -5,6 +5,7 @@
 
 mod compare;
 mod loggers;
+mod mail;
 mod supervise;
 mod tcprules;
 mod tcpserver;
@@ -20,21 +21,30 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("tcprules", tcprules::run),
     ("loggers", loggers::run),
     ("supervise", supervise::run),
+    ("mail-local", mail::local),
+    ("mail-kept", mail::kept),
+    ("mail-relay", mail::relay),
 ];
 
 fn main() {
     // cargo passes options of its own test runner, such as --bench.
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    for name in &wanted {
-        assert!(BENCHMARKS.iter().any(|(known, _)| known == name), "{name}: no such benchmark");
+    for want in &wanted {
+        assert!(BENCHMARKS.iter().any(|(name, _)| means(want, name)), "{want}: no such benchmark");
     }
-    let chosen =
-        BENCHMARKS.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|want| want == name));
+    let chosen = BENCHMARKS
+        .iter()
+        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|want| means(want, name)));
     for (name, benchmark) in chosen {
         eprintln!("{name} ...");
         for comparison in benchmark() {
             println!("{}", comparison.table());
         }
     }
+}
+
+/// Whether a word names a benchmark: `mail-local` one, `mail` all that begin so.
+fn means(word: &str, name: &str) -> bool {
+    name.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }

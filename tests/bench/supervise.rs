@@ -4,7 +4,7 @@
 //! Memory is that of the supervise processes alone, in two ways: PSS, in which a page that several processes share is
 //! divided among them, so that the sum is what the machine lacks; and RSS, in which it counts for each.
 
-use crate::compare::{Better, Comparison, ROUNDS, Trial};
+use crate::compare::{Better, Comparison, ManyTrial, ROUNDS, Table, Trial};
 use harness::{Running, installed, program, put_program, scratch, wait_until};
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -17,8 +17,6 @@ use unix::signal::Signal;
 
 /// Services that do nothing.
 const IDLE: usize = 1000;
-/// Rounds of what varies little.
-const FEW_ROUNDS: usize = 3;
 /// Services that are killed, one after the other.
 const KILLED: usize = 50;
 /// Longer than any supervise waits before it starts again what it has just started.
@@ -28,38 +26,35 @@ const WATCHED: Duration = Duration::from_secs(5);
 
 /// Memory and processor time of the idle; time from a death to the next start.
 pub fn run() -> Vec<Comparison> {
-    let figures: [(&str, &'static str, Figure); 3] = [
-        ("1,000 idle services: memory of a supervise (PSS)", "kB", |idle| idle.memory("Pss:")),
-        ("1,000 idle services: memory of a supervise (RSS)", "kB", |idle| idle.memory("Rss:")),
-        (
-            "1,000 idle services: processor time of a supervise, its start and five idle seconds",
-            "µs",
-            Supervised::time,
-        ),
+    let table = |title: &str, unit| Table { title: title.to_owned(), unit, better: Better::Less, goal: 1.0 };
+    let tables = vec![
+        table("1,000 idle services: memory of a supervise (PSS)", "kB"),
+        table("1,000 idle services: memory of a supervise (RSS)", "kB"),
+        table("1,000 idle services: processor time of a supervise, its start and five idle seconds", "µs"),
     ];
-    let mut comparisons: Vec<Comparison> = figures
-        .into_iter()
-        .map(|(title, unit, figure)| {
-            let idle = |supervise: &Path| figure(&Supervised::start(supervise, IDLE, "exec sleep 100000"));
-            Comparison::run(title, unit, Better::Less, 1.0, FEW_ROUNDS, trials(&idle))
-        })
-        .collect();
+    let idle = |supervise: &Path| {
+        let supervised = Supervised::start(supervise, IDLE, "exec sleep 100000");
+        let time = supervised.time();
+        vec![supervised.memory("Pss:"), supervised.memory("Rss:"), time]
+    };
+    let trials =
+        contestants().into_iter().map(|(name, path)| ManyTrial::new(name, move || idle(&path))).collect();
+    let mut comparisons = Comparison::run_many(tables, ROUNDS, trials);
+    let trials =
+        contestants().into_iter().map(|(name, path)| Trial::new(name, move || restart(&path))).collect();
     let title = "From the death of a service to its next start";
-    comparisons.push(Comparison::run(title, "ms", Better::Less, 1.0, ROUNDS, trials(&restart)));
+    comparisons.push(Comparison::run(title, "ms", Better::Less, 1.0, ROUNDS, trials));
     comparisons
 }
 
-type Figure = fn(&Supervised) -> f64;
-
-fn trials(once: &dyn Fn(&Path) -> f64) -> Vec<Trial<'_>> {
-    let ours = Some(program("supervise"));
+/// Each supervise that is installed, ours first.
+fn contestants() -> Vec<(&'static str, PathBuf)> {
     let all = [
-        ("supervise", ours),
+        ("supervise", Some(program("supervise"))),
         ("supervise of daemontools", installed("supervise")),
         ("s6-supervise", installed("s6-supervise")),
     ];
-    let present = all.into_iter().filter_map(|(name, path)| Some((name, path?)));
-    present.map(|(name, path)| Trial::new(name, move || once(&path))).collect()
+    all.into_iter().filter_map(|(name, path)| Some((name, path?))).collect()
 }
 
 /// Services that run, each with a supervise of its own.

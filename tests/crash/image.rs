@@ -24,6 +24,10 @@ impl Kind {
             skipped("power and reordering: mounting a file system needs root");
             return Vec::new();
         }
+        if let Err(why) = keep_mounts_apart() {
+            skipped(&format!("power and reordering: no mounts of the test's own: {why}"));
+            return Vec::new();
+        }
         [Kind::Ext4, Kind::Xfs].into_iter().filter(|kind| kind.is_usable()).collect()
     }
 
@@ -197,6 +201,14 @@ impl Drop for Mount {
     fn drop(&mut self) {
         let _ = run(Command::new("/bin/umount").args(["-R", "-l"]).arg(&self.point));
     }
+}
+
+/// Mounts of this thread, and of what it starts, are seen by nobody else, and go with the last process that sees them,
+/// however that ends.
+fn keep_mounts_apart() -> Result<(), String> {
+    use nix::sched::{CloneFlags, unshare};
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|error| error.to_string())?;
+    run(Command::new("/bin/mount").args(["--make-rprivate", "/"]))
 }
 
 /// Runs a program of the system; what it says if it fails.

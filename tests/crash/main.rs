@@ -11,6 +11,7 @@
 //! `ledger` has the invariant, `report` counts. `make test` tries a sample of all points, `make crash` all of them.
 
 mod image;
+mod kill;
 mod ledger;
 mod power;
 mod reordering;

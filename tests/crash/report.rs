@@ -79,6 +79,11 @@ impl Report {
         self.wrong.extend(verdict.wrong.into_iter().map(|what| format!("{point}: {what}")));
     }
 
+    /// Something that is wrong whatever the mailboxes say.
+    pub fn wrong(&mut self, point: &str, what: &str) {
+        self.wrong.push(format!("{point}: {what}"));
+    }
+
     /// Puts the line into the report.
     ///
     /// # Panics

@@ -2,9 +2,10 @@
 
 use crate::queue_states::set_age;
 use harness::messages;
-use harness::{HOST, Instance, settles, wait_until};
+use harness::{HOST, Instance, Running, settles, wait_until};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use unix::process::Pid;
 use unix::signal::Signal;
@@ -111,4 +112,19 @@ fn r7_whatever_is_killed_every_accepted_message_arrives() {
     instance.start();
     instance.wait_until_delivered();
     instance.stop();
+}
+
+/// R7: a report that is lost would keep its slot for ever, and qmail-send with it.
+#[test]
+fn a_spawner_that_cannot_write_its_reports_ends() {
+    let instance = Instance::new();
+    for (program, arguments) in [("qmail-lspawn", &["./Maildir/"][..]), ("qmail-rspawn", &[])] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+        let mut command = instance.command(&instance.path("bin").join(program));
+        command.args(arguments).stdin(Stdio::piped()).stdout(full);
+        // Requests could still come.
+        let mut running = Running::start(&mut command);
+        wait_until("it has ended", || !running.is_alive());
+        assert_eq!(running.wait(), 0, "{program}");
+    }
 }

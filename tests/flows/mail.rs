@@ -210,7 +210,8 @@ fn b3_a_thousand_poisoned_senders_make_a_thousand_bounces_and_a_thousand_double_
     // However slow the machine is, it goes on until the last.
     let ended = || instance.log().matches("\nend msg ").count();
     while let before @ 0..3000 = ended() {
-        assert!(harness::settles(|| ended() > before), "it stopped at {before}: {:?}", instance.queue());
+        let goes_on = harness::settles(|| ended() > before);
+        assert!(goes_on, "it stopped at {before}: {:?}\n{}", instance.queue(), instance.log());
     }
     instance.wait_until_delivered();
     assert_eq!((ended(), instance.log().matches("\nbounce msg ").count()), (3000, 2000));

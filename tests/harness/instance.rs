@@ -290,12 +290,12 @@ impl Drop for Instance {
     }
 }
 
-/// The running programs that lie in a directory, by process number.
+/// The running programs that lie in a directory, by process number. One whose place `faulty` has is not called `.real`.
 pub fn processes_in(bin: &Path) -> Vec<(i32, String)> {
     let name_of = |pid: i32| {
         let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
         let name = program.strip_prefix(bin).ok()?.to_str()?;
-        Some((pid, name.trim_end_matches(" (deleted)").to_owned()))
+        Some((pid, name.trim_end_matches(" (deleted)").trim_end_matches(".real").to_owned()))
     };
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

@@ -5,6 +5,7 @@
 
 mod call;
 mod dns_server;
+pub mod fault;
 pub mod figures;
 mod home;
 mod installation;
@@ -15,6 +16,7 @@ mod random;
 mod reference;
 mod running;
 mod smtp_peer;
+mod smtp_sink;
 mod tcp_server;
 mod user_home;
 mod wait;
@@ -30,6 +32,7 @@ pub use random::Random;
 pub use reference::{Suite, both, counting, held};
 pub use running::Running;
 pub use smtp_peer::{Script, SmtpPeer};
+pub use smtp_sink::{SmtpSink, Taken};
 pub use tcp_server::TcpServer;
 pub use user_home::{LocalDelivery, UserHome};
 pub use wait::{settles, wait_until};

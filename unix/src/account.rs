@@ -1,8 +1,14 @@
 //! Accounts and identities.
 
+use crate::number;
 use nix::unistd::{Gid, Group, Uid, User, geteuid, getuid};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+/// The file of accounts, passwd(5).
+pub const FILE: &str = "/etc/passwd";
 
 /// A user of the system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +35,24 @@ pub fn find_user(name: &[u8]) -> io::Result<Option<Account>> {
 /// Looks a user up by number.
 pub fn find_uid(uid: u32) -> io::Result<Option<Account>> {
     Ok(User::from_uid(Uid::from_raw(uid))?.map(Account::from))
+}
+
+/// The login name that the file of accounts, passwd(5), has for a number; no other database is asked.
+///
+/// For programs that are linked statically, which cannot load what asks the others. The accounts of a system's own
+/// services are in the file.
+pub fn name_in_file(uid: u32, file: &Path) -> io::Result<Option<Vec<u8>>> {
+    let text = fs::read(file)?;
+    let lines = text.split(|byte| *byte == b'\n');
+    Ok(lines.filter_map(account_of_line).find(|(_, number)| *number == uid).map(|(name, _)| name.to_vec()))
+}
+
+/// `name:password:uid:...`; nothing for lines that are none.
+fn account_of_line(line: &[u8]) -> Option<(&[u8], u32)> {
+    let mut fields = line.split(|byte| *byte == b':');
+    let name = fields.next().filter(|name| !name.is_empty())?;
+    let uid = number::whole(fields.nth(1)?)?;
+    Some((name, u32::try_from(uid).ok()?))
 }
 
 /// Looks a group up by name and gives its number.
@@ -94,4 +118,24 @@ pub fn effective_uid() -> u32 {
 /// Number of the group whose rights the process has.
 pub fn effective_gid() -> u32 {
     nix::unistd::getegid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_number_is_that_of_the_first_line_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("passwd");
+        let text =
+            b"root:x:0:0::/:\n+nis\n:x:7::\nqmaild:x:995:7::/:\nother:x:995:7::/:\nbad:x:99x:1::/:\nend:x:12";
+        fs::write(&file, text).unwrap();
+        let name = |uid| name_in_file(uid, &file).unwrap();
+        assert_eq!(name(0).as_deref(), Some(&b"root"[..]));
+        assert_eq!(name(995).as_deref(), Some(&b"qmaild"[..]));
+        assert_eq!(name(12).as_deref(), Some(&b"end"[..]));
+        assert_eq!((name(7), name(99)), (None, None));
+        assert!(name_in_file(0, &directory.path().join("none")).is_err());
+    }
 }

@@ -100,10 +100,61 @@ pub fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Threads that wait for the disk at the same time, at most.
+const WAITING_TOGETHER: usize = 64;
+/// A thread that only waits needs next to nothing.
+const STACK: usize = 64 * 1024;
+
+/// Puts files (and directories: the names in them) on disk and waits for all of them at once; the results in the same
+/// order.
+///
+/// A journal commits together what is waited for together, so many files take hardly longer than one. One after
+/// the other, each would wait for a flush of its own. The threads that wait have ended when this returns. Where none can
+/// be had (a limit on processes) the files are waited for in turn.
+pub fn sync_together(files: &[&File]) -> Vec<io::Result<()>> {
+    keep_one_arena();
+    let sync_all = |share: &[&File]| share.iter().map(|file| file.sync_all()).collect::<Vec<_>>();
+    // A thread that died has synced nothing that counts.
+    let unsynced = |share: &[&File]| share.iter().map(|_| Err(io::ErrorKind::Other.into())).collect();
+    let share = files.len().div_ceil(WAITING_TOGETHER).max(1);
+    std::thread::scope(|scope| {
+        let mut shares = files.chunks(share);
+        let own = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares
+            .map(|share| {
+                let thread = std::thread::Builder::new().stack_size(STACK);
+                (share, thread.spawn_scoped(scope, move || sync_all(share)))
+            })
+            .collect();
+        let mut results = sync_all(own);
+        for (share, thread) in others {
+            results.extend(match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|_| unsynced(share)),
+                Err(_) => sync_all(share),
+            });
+        }
+        results
+    })
+}
+
+/// Without this the C library sets up to 128 MB of addresses aside for each new thread, which takes its time and counts
+/// against limits on memory.
+fn keep_one_arena() {
+    // SAFETY: the call sets a number of the allocator, which guards it with its own lock. Its failure changes nothing.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1)
+    };
+}
+
 /// Puts the entries of a directory on disk: names that were made, renamed or removed in it.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    File::open(path)?.sync_all()
+    open_directory(path)?.sync_all()
+}
+
+/// Opens a directory, to sync the names in it; an empty path is the working directory.
+pub fn open_directory(path: &Path) -> io::Result<File> {
+    File::open(if path.as_os_str().is_empty() { Path::new(".") } else { path })
 }
 
 /// Puts the name of an open file on disk: the entries of the directory that holds it.
@@ -162,4 +213,30 @@ fn write_aside(temporary: &Path, bytes: &[u8], mode: u32) -> Result<(), (Step, i
     let mut file =
         removed.and_then(|()| create_new(temporary, mode)).map_err(|error| (Step::Create, error))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| (Step::Write, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_files_synced_together_each_has_its_own_result() {
+        let directory = tempfile::tempdir().unwrap();
+        let files: Vec<File> = (0..200)
+            .map(|number: u32| create_new(&directory.path().join(number.to_string()), 0o600).unwrap())
+            .collect();
+        // A pipe cannot be synced.
+        let (pipe, _writer) = crate::descriptor::pipe().unwrap();
+        let pipe = File::from(pipe);
+        let mut together: Vec<&File> = files.iter().collect();
+        together.insert(70, &pipe);
+        let failed: Vec<usize> = sync_together(&together)
+            .iter()
+            .enumerate()
+            .filter(|(_, result)| result.is_err())
+            .map(|(at, _)| at)
+            .collect();
+        assert_eq!(failed, [70]);
+        assert!(sync_together(&[]).is_empty());
+    }
 }

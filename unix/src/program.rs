@@ -68,7 +68,8 @@ pub fn run_lean(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failu
 /// Makes a program start without Rust's own preparations, in a file that says `#![no_main]`.
 ///
 /// They keep half a megabyte of the C library in memory, to tell an overflow of the stack from other faults; without them it
-/// ends the program all the same. For programs that stay in memory for as long as the machine runs.
+/// ends the program all the same. For programs that stay in memory for as long as the machine runs, and for those that are
+/// started for each message.
 #[macro_export]
 macro_rules! lean_program {
     ($name:literal, $entry:path) => {

@@ -1,5 +1,5 @@
 //! `qmail-clean`: see qmail-clean(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-clean", mta::queue::clean::main)
-}
+#![no_main]
+
+unix::lean_program!("qmail-clean", mta::queue::clean::main);

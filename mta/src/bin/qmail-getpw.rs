@@ -1,5 +1,5 @@
 //! `qmail-getpw`: see qmail-getpw(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-getpw", mta::users::getpw::main)
-}
+#![no_main]
+
+unix::lean_program!("qmail-getpw", mta::users::getpw::main);

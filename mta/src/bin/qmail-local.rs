@@ -1,5 +1,5 @@
 //! `qmail-local`: see qmail-local(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-local", mta::deliver::local::main)
-}
+#![no_main]
+
+unix::lean_program!("qmail-local", mta::deliver::local::main);

@@ -1,5 +1,5 @@
 //! `qmail-lspawn`: see qmail-lspawn(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-lspawn", mta::send::spawn::lspawn::main)
-}
+#![no_main]
+
+unix::lean_program!("qmail-lspawn", mta::send::spawn::lspawn::main);

@@ -1,5 +1,5 @@
 //! `qmail-queue`: see qmail-queue(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-queue", mta::queue::enqueue::main)
-}
+#![no_main]
+
+unix::lean_program!("qmail-queue", mta::queue::enqueue::main);

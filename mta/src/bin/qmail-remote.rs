@@ -1,5 +1,5 @@
 //! `qmail-remote`: see qmail-remote(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-remote", mta::deliver::remote::main)
-}
+#![no_main]
+
+unix::lean_program!("qmail-remote", mta::deliver::remote::main);

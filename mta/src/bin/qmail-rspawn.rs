@@ -1,5 +1,5 @@
 //! `qmail-rspawn`: see qmail-rspawn(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-rspawn", mta::send::spawn::rspawn::main)
-}
+#![no_main]
+
+unix::lean_program!("qmail-rspawn", mta::send::spawn::rspawn::main);

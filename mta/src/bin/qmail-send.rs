@@ -1,5 +1,5 @@
 //! `qmail-send`: see qmail-send(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-send", mta::send::main)
-}
+#![no_main]
+
+unix::lean_program!("qmail-send", mta::send::main);

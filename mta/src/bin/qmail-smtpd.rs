@@ -1,5 +1,5 @@
 //! `qmail-smtpd`: see qmail-smtpd(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-smtpd", mta::receive::smtpd::main)
-}
+#![no_main]
+
+unix::lean_program!("qmail-smtpd", mta::receive::smtpd::main);

@@ -89,8 +89,8 @@ fn invoked_by(home: &Home) -> Result<String, EnqueueError> {
     if home.is_single_user() {
         return Ok(by_uid);
     }
-    let caller = account::find_uid(uid).map_err(|_| EnqueueError::Account)?;
-    let is = |role: Role| caller.as_ref().is_some_and(|account| account.name == role.name());
+    let caller = account::name_in_file(uid, Path::new(account::FILE)).map_err(|_| EnqueueError::Account)?;
+    let is = |role: Role| caller.as_deref() == Some(role.name().as_bytes());
     Ok(match () {
         () if is(Role::Alias) => "by alias".to_owned(),
         () if is(Role::Qmaild) => "from network".to_owned(),
@@ -163,7 +163,8 @@ impl Draft {
         let directory = File::open(mess_directory).map_err(|_| EnqueueError::Write)?;
         // Opened while nothing is promised: there may be no descriptor for it.
         let todo = File::open(Kind::Todo.directory()).map_err(|_| EnqueueError::LinkToTodo)?;
-        sync_together(&[&self.mess, intd, &directory]).map_err(|_| EnqueueError::Write)?;
+        let synced = file::sync_together(&[&self.mess, intd, &directory]);
+        synced.into_iter().collect::<io::Result<()>>().map_err(|_| EnqueueError::Write)?;
         fs::hard_link(Kind::Intd.path(self.number), Kind::Todo.path(self.number)).map_err(|error| {
             self.stays = is_taken(&error);
             EnqueueError::LinkToTodo
@@ -227,26 +228,4 @@ fn write_envelope(mut intd: &File, input: &mut Input, extra: &[u8]) -> Result<()
         put(decoder.push(piece)?)?;
     }
     Ok(())
-}
-
-/// Puts files on disk, waiting for all of them at once: a journal commits them together.
-///
-/// Where no thread can be had (a limit on processes) they are waited for in turn.
-fn sync_together(files: &[&File]) -> io::Result<()> {
-    std::thread::scope(|scope| {
-        let (first, others) = files.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let waiting: Vec<_> = others
-            .iter()
-            .map(|file| std::thread::Builder::new().spawn_scoped(scope, || file.sync_all()).map_err(|_| file))
-            .collect();
-        let mut result = first.sync_all();
-        for other in waiting {
-            let synced = match other {
-                Ok(thread) => thread.join().unwrap_or(Err(io::ErrorKind::Other.into())),
-                Err(file) => file.sync_all(),
-            };
-            result = result.and(synced);
-        }
-        result
-    })
 }

@@ -30,12 +30,12 @@ pub fn append(message: MessageNumber, recipient: &[u8], report: &[u8]) -> io::Re
 
 /// The same for several records at once, so that all of them wait for the disk together.
 pub fn append_records(message: MessageNumber, records: &[u8]) -> io::Result<()> {
+    let directory = file::open_directory(Path::new(Kind::Bounce.directory()))?;
     let mut bounce = file::open_append(&Kind::Bounce.path(message))?;
     let length = bounce.metadata()?.len();
     let written = bounce
         .write_all(records)
-        .and_then(|()| bounce.sync_all())
-        .and_then(|()| file::sync_directory(Path::new(Kind::Bounce.directory())));
+        .and_then(|()| file::sync_together(&[&bounce, &directory]).into_iter().collect());
     if written.is_err() {
         // The recipient will be tried again, and must not be named if that succeeds.
         let _ = bounce.set_len(length);

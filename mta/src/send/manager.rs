@@ -150,6 +150,9 @@ impl Manager {
             for channel in Channel::ALL {
                 self.deliveries.get_mut(channel).schedule().make_all_due(now.steady);
             }
+            // Also what waits because of trouble: bounces that could not be queued, files that could not be read.
+            self.finished.make_all_due(now.steady);
+            self.unread.make_all_due(now.steady);
         }
         if signals.take(Signal::SIGHUP) {
             self.reread_controls(log);

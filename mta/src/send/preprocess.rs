@@ -1,8 +1,8 @@
 //! From todo to info, local and remote: who sent the message, and who gets it on which channel.
 //!
 //! Messages are prepared in batches: first all files of all messages are written, then all are synced, then
-//! todo is removed. So a burst of mail waits for the disk together and not one after the other. A crash
-//! before todo is removed leaves the message as it came; preparing it again starts from nothing.
+//! todo is removed. So a burst of mail waits for the disk once. A crash before todo is removed leaves the message
+//! as it came; preparing it again starts from nothing.
 
 use super::channel::{ByChannel, Channel};
 use super::log::Log;
@@ -12,7 +12,7 @@ use crate::queue::layout::{Kind, MessageNumber};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use unix::{failure, file};
 
 /// A message whose files are written, and maybe on disk.
@@ -160,39 +160,48 @@ fn flushed(writer: BufWriter<File>, kind: Kind, message: MessageNumber) -> Resul
     writer.into_inner().map_err(|_| Trouble::with("trouble writing to", &kind.name(message)))
 }
 
-/// Puts the files of a batch and the names that lead to them on disk. What comes back is safe there.
+/// Puts the files of a batch and the names that lead to them on disk, waiting once for all of them. What comes back is
+/// safe there.
+///
+/// Files and names in any order: until todo is removed a crash makes all of it start over.
 pub fn sync(batch: Vec<Prepared>, log: &mut Log) -> Vec<Prepared> {
-    // Then the first sync waits for all files, and the others find theirs done.
-    batch.iter().flat_map(|prepared| &prepared.files).for_each(|(_, file)| file::start_writing(file));
-    let mut synced: Vec<Prepared> = batch.into_iter().filter(|prepared| sync_files(prepared, log)).collect();
-    let directories: BTreeSet<PathBuf> = synced.iter().flat_map(Prepared::directories).collect();
-    let failed: BTreeSet<PathBuf> =
-        directories.into_iter().filter(|path| sync_directory(path, log).is_err()).collect();
-    synced.retain(|prepared| prepared.directories().all(|directory| !failed.contains(&directory)));
-    synced
+    let unsafe_names = sync_together(&batch);
+    for name in &unsafe_names {
+        log.warning(format!("trouble fsyncing {name}"));
+    }
+    let is_safe = |prepared: &Prepared| !prepared.names().any(|name| unsafe_names.contains(&name));
+    batch.into_iter().filter(is_safe).collect()
+}
+
+/// Syncs the files and their directories; the names of those that may not be on disk.
+fn sync_together(batch: &[Prepared]) -> BTreeSet<String> {
+    let mut failed = BTreeSet::new();
+    let mut directories = Vec::new();
+    for name in batch.iter().flat_map(Prepared::directories).collect::<BTreeSet<String>>() {
+        match file::open_directory(Path::new(&name)) {
+            Ok(directory) => directories.push((name, directory)),
+            Err(_) => drop(failed.insert(name)),
+        }
+    }
+    let directories = directories.iter().map(|(name, directory)| (name.clone(), directory));
+    let (names, files): (Vec<String>, Vec<&File>) =
+        batch.iter().flat_map(Prepared::named_files).chain(directories).unzip();
+    let results = file::sync_together(&files);
+    failed.extend(names.into_iter().zip(results).filter(|(_, result)| result.is_err()).map(|(name, _)| name));
+    failed
 }
 
 impl Prepared {
-    fn directories(&self) -> impl Iterator<Item = PathBuf> {
-        let message = self.message;
-        self.files.iter().filter_map(move |(kind, _)| kind.path(message).parent().map(PathBuf::from))
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.named_files().map(|(name, _)| name).chain(self.directories())
     }
-}
 
-fn sync_files(prepared: &Prepared, log: &mut Log) -> bool {
-    for (kind, file) in &prepared.files {
-        if file.sync_all().is_err() {
-            log.warning(format!("trouble fsyncing {}", kind.name(prepared.message)));
-            return false;
-        }
+    fn named_files(&self) -> impl Iterator<Item = (String, &File)> {
+        self.files.iter().map(|(kind, file)| (kind.name(self.message), file))
     }
-    true
-}
 
-fn sync_directory(path: &std::path::Path, log: &mut Log) -> io::Result<()> {
-    let synced = file::sync_directory(path);
-    if synced.is_err() {
-        log.warning(format!("trouble fsyncing {}", path.display()));
+    fn directories(&self) -> impl Iterator<Item = String> {
+        let split = |kind: &Kind| format!("{}/{}", kind.directory(), self.message.remainder());
+        self.files.iter().map(move |(kind, _)| split(kind))
     }
-    synced
 }

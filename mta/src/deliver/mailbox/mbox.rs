@@ -91,7 +91,11 @@ pub fn from_line(sender: &[u8], seconds: u64) -> Vec<u8> {
 ///
 /// If it may be written but not read, its end is not looked at.
 fn mend(mbox: &mut File, path: &Path) -> io::Result<u64> {
-    let Ok(mut reader) = file::open_read(path) else { return Ok(mbox.metadata()?.len()) };
+    let mut reader = match file::open_read(path) {
+        Ok(reader) => reader,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(mbox.metadata()?.len()),
+        Err(error) => return Err(error),
+    };
     let end = mbox_end::find(&mut reader)?;
     if end.length < mbox.metadata()?.len() {
         mbox.set_len(end.length)?;
@@ -270,6 +274,16 @@ mod tests {
             deliver(&path, b"From b\n", &mut &b"two\n"[..]).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"From a\none\n\nFrom b\ntwo\n\n");
         }
+    }
+
+    #[test]
+    fn a_piece_that_a_crash_has_left_does_not_swallow_the_next_message() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mbox");
+        fs::write(&path, "From a\nhal").unwrap();
+        deliver(&path, b"From b\n", &mut &b"two\n"[..]).unwrap();
+        deliver(&path, b"From c\n", &mut &b"three\n"[..]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"From a\nhal\n\nFrom b\ntwo\n\nFrom c\nthree\n\n");
     }
 
     struct Broken(usize);

@@ -81,7 +81,7 @@ struct Engine<'a, A> {
     home: &'a Home,
     agent: &'a A,
     queue_owner: u32,
-    /// Nothing once qmail-send is gone; deliveries then end unheard.
+    /// Nothing once qmail-send cannot be told anything; deliveries then end unheard.
     reports: Option<descriptor::Standard>,
     decoder: RequestDecoder,
     running: BTreeMap<u16, Running>,
@@ -191,7 +191,9 @@ impl<A: Agent> Engine<'_, A> {
         if let Some(reports) = &mut self.reports
             && reports.write_all(bytes).is_err()
         {
+            // A slot whose report is lost would be taken for ever. When we end, all of them are tried again.
             self.reports = None;
+            self.input_open = false;
         }
     }
 

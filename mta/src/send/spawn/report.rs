@@ -11,6 +11,11 @@ const CUT_MARK: &[u8] = b"\nError report too long, sorry.\n";
 /// Output of qmail-remote that is kept. Its own texts are shorter.
 const REMOTE_LIMIT: usize = 64 * 1024;
 
+/// With this the dynamic linker ends a program that it has no memory or no descriptor for. No agent ends so by itself.
+const NOT_LINKED: u8 = 127;
+/// With this a build that unwinds ends after a panic; others are killed by SIGABRT.
+const PANICKED: u8 = 101;
+
 /// Bounds what is kept of a local delivery's output.
 pub fn bound_local(output: &mut Vec<u8>) {
     if output.len() > LOCAL_LIMIT {
@@ -31,7 +36,7 @@ pub fn local(ended: Ended, output: &[u8]) -> Vec<u8> {
     let Ended::Exited(code) = ended else { return b"Zqmail-local crashed.\n".to_vec() };
     match code {
         0 => with_text(b'K'),
-        111 | 71 | 74 | 75 => with_text(b'Z'),
+        111 | 71 | 74 | 75 | NOT_LINKED | PANICKED => with_text(b'Z'),
         112 => b"ZInternal qmail-lspawn bug.\n".to_vec(),
         113 => b"ZNot allowed to perform deliveries as root.\n".to_vec(),
         115 => b"ZNFS failure in qmail-local.\n".to_vec(),
@@ -50,7 +55,7 @@ pub fn local(ended: Ended, output: &[u8]) -> Vec<u8> {
 pub fn remote(ended: Ended, output: &[u8]) -> Vec<u8> {
     match ended {
         Ended::Killed { .. } => return b"Zqmail-remote crashed.\n".to_vec(),
-        Ended::Exited(111) => return b"ZUnable to run qmail-remote.\n".to_vec(),
+        Ended::Exited(111 | NOT_LINKED | PANICKED) => return b"ZUnable to run qmail-remote.\n".to_vec(),
         Ended::Exited(0) => {}
         Ended::Exited(_) => return b"DUnable to run qmail-remote.\n".to_vec(),
     }
@@ -148,6 +153,15 @@ mod tests {
         assert_eq!(remote(killed, b""), b"Zqmail-remote crashed.\n");
         assert_eq!(remote(Ended::Exited(111), b""), b"ZUnable to run qmail-remote.\n");
         assert_eq!(remote(OK, b""), b"Zqmail-remote produced no output.\n");
+    }
+
+    #[test]
+    fn an_agent_that_could_not_be_loaded_is_tried_again() {
+        for code in [NOT_LINKED, PANICKED] {
+            let text = b"error while loading shared libraries: libc.so.6: cannot map";
+            assert_eq!(local(Ended::Exited(code), text), [&b"Z"[..], text].concat());
+            assert_eq!(remote(Ended::Exited(code), text), b"ZUnable to run qmail-remote.\n");
+        }
     }
 
     /// M6

@@ -1,0 +1,180 @@
+//! The programs between the queue and the agents.
+//!
+//! Each point is one life of the queue manager, with two messages: one that it finds in the queue, for a local mailbox, an
+//! unknown user, another host and one that is busy; and one that comes while it runs, for the mailbox and the unknown user, which
+//! ends with a bounce. After the fault the manager goes on, or ends, and then one that has nothing wrong takes over: it has to
+//! deliver what is left, and to tell the sender of the unknown user and of nobody else.
+
+use super::points::{Point, points};
+use super::site::{Site, at_host, comes_true, is_possible};
+use crate::ledger::{Ledger, Number};
+use crate::report::{Report, Scope};
+use harness::fault::Order;
+use harness::{Running, SmtpSink};
+use std::fs::File;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use unix::process::Pid;
+use unix::signal::Signal;
+
+/// Deliveries that a life has if nothing goes wrong: four of the first message, two of the second, one of its bounce.
+const DELIVERIES: usize = 7;
+/// The parts of the queue's directories; more of them would only be more of the same calls.
+const SPLIT: &str = "2\n";
+/// A manager that has logged nothing for so long has no more to do, or waits for something that takes longer.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// R7
+#[test]
+fn kill_qmail_start_at_any_call_and_the_next_manager_delivers() {
+    sweep(30, "qmail-start");
+}
+
+/// R7, B4
+#[test]
+fn kill_qmail_send_at_any_call_and_the_next_manager_delivers() {
+    sweep(80, "qmail-send");
+}
+
+/// R7
+#[test]
+fn kill_qmail_lspawn_at_any_call_and_the_next_manager_delivers() {
+    sweep(40, "qmail-lspawn");
+}
+
+/// R7
+#[test]
+fn kill_qmail_rspawn_at_any_call_and_the_next_manager_delivers() {
+    sweep(40, "qmail-rspawn");
+}
+
+/// R7
+#[test]
+fn kill_qmail_clean_at_any_call_and_the_next_manager_delivers() {
+    sweep(30, "qmail-clean");
+}
+
+struct Experiment {
+    site: Site,
+    sink: SmtpSink,
+    program: &'static str,
+}
+
+fn sweep(sample: usize, program: &'static str) {
+    if !is_possible() {
+        return;
+    }
+    let mut experiment = Experiment::prepare(program);
+    let mut report = Report::new("kill", program);
+    experiment.live(Order::List, "no fault", &mut report);
+    let all = points(&experiment.site.listed(program));
+    experiment.recover("no fault", &mut report);
+    for point in Scope::of_this_run().of(all, sample) {
+        experiment.try_point(&point, &mut report);
+    }
+    experiment.site.collect_strays();
+    report.finish();
+}
+
+impl Experiment {
+    fn prepare(program: &'static str) -> Experiment {
+        let (site, sink) = (Site::new(), SmtpSink::start().expect("a sink"));
+        site.instance.write("control/smtproutes", format!(":127.0.0.1:{}\n", sink.port()));
+        site.instance.write("control/conf-split", SPLIT);
+        site.make_faulty(program);
+        Experiment { site, sink, program }
+    }
+
+    fn try_point(&mut self, point: &Point, report: &mut Report) {
+        let name = point.to_string();
+        self.live(point.order(), &name, report);
+        report.points(usize::from(self.site.seen(self.program).is_some()));
+        self.recover(&name, report);
+    }
+
+    /// One life of the queue manager.
+    fn live(&mut self, order: Order, name: &str, report: &mut Report) {
+        self.sink.set_busy(true);
+        self.site.order(self.program, order);
+        self.site.instance.clear_log();
+        self.send(Number(0), &[&at_host("joe"), &at_host("gone"), "far@far.example", "later@far.example"]);
+        let mut manager = self.start();
+        self.wait_for(&mut manager, |log| log.contains("status: "));
+        self.send(Number(1), &[&at_host("joe"), &at_host("gone")]);
+        self.wait_for(&mut manager, |log| log.matches("\ndelivery ").count() == DELIVERIES);
+        self.end(manager, name, report);
+    }
+
+    fn send(&self, number: Number, recipients: &[&str]) {
+        assert_eq!(self.site.instance.enqueue(&at_host("sender"), recipients, number.text()), 0);
+    }
+
+    fn start(&self) -> Running {
+        let instance = &self.site.instance;
+        let log = File::options().create(true).append(true).open(instance.beside("log")).expect("a log");
+        let mut command = instance.command(&instance.path("bin/qmail-start"));
+        command.arg("./Maildir/").stdin(Stdio::null()).stdout(log).stderr(Stdio::null());
+        Running::start(&mut command)
+    }
+
+    /// Waits until the log says so, or the manager ends, or nothing more comes.
+    fn wait_for(&self, manager: &mut Running, is_enough: impl Fn(&str) -> bool) {
+        let (mut length, mut since) = (0, Instant::now());
+        comes_true(|| {
+            let log = self.site.instance.log();
+            if log.len() != length {
+                (length, since) = (log.len(), Instant::now());
+            }
+            is_enough(&log) || !manager.is_alive() || since.elapsed() > QUIET
+        });
+    }
+
+    /// Ends the manager, if it still runs, and waits for all of its helpers.
+    fn end(&self, mut manager: Running, name: &str, report: &mut Report) {
+        let processes = || self.site.instance.processes();
+        // Behind `faulty` comes the program itself.
+        if let Some((pid, _)) = processes().into_iter().rfind(|(_, program)| program == "qmail-send") {
+            let _ = unix::process::kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+        if !comes_true(|| !manager.is_alive() && processes().is_empty()) {
+            report.wrong(name, &format!("{:?} do not end\n{}", processes(), self.site.instance.log()));
+            for (pid, _) in processes() {
+                let _ = unix::process::kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+    }
+
+    /// Lets a manager with nothing wrong take over; then holds every mailbox against the invariant.
+    fn recover(&mut self, name: &str, report: &mut Report) {
+        self.sink.set_busy(false);
+        self.site.recover();
+        let ledger = Ledger::default();
+        for _ in 0..2 {
+            let number = ledger.draw();
+            ledger.acknowledge(number);
+            ledger.hit(number);
+        }
+        report.acknowledged(2);
+        let is_first = |number: Number| number == Number(0);
+        let bounces = self.site.take_bounces();
+        for bounce in bounces.iter().filter(|bounce| !is_of_unknown_user(bounce)) {
+            report.wrong(name, &format!("a bounce: {bounce}"));
+        }
+        report.judged(name, ledger.judge("joe", &self.site.take_delivered(), |_| true));
+        report.judged(name, ledger.judge("sender", &bounces, |_| true));
+        let taken = self.sink.take();
+        for (recipient, mailbox) in [("FAR@", "far"), ("LATER@", "later")] {
+            let is_there = |recipients: &[String]| {
+                recipients.iter().any(|other| other.to_ascii_uppercase().starts_with(recipient))
+            };
+            let texts = taken.iter().filter(|taken| is_there(&taken.recipients));
+            let texts: Vec<String> = texts.map(|taken| taken.text.clone()).collect();
+            report.judged(name, ledger.judge(mailbox, &texts, is_first));
+        }
+    }
+}
+
+/// Whether a bounce tells of nothing else.
+fn is_of_unknown_user(bounce: &str) -> bool {
+    bounce.matches("\n<").count() == 1 && bounce.contains("\n<gone@")
+}
