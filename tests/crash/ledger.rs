@@ -86,6 +86,12 @@ impl Ledger {
         entries.iter().filter(|(_, entry)| entry.acknowledged).map(|(number, _)| *number).collect()
     }
 
+    /// Messages whose sender was told nothing, or that they were not accepted.
+    pub fn unacknowledged(&self) -> BTreeSet<Number> {
+        let entries = self.entries.lock().expect("the ledger");
+        entries.iter().filter(|(_, entry)| !entry.acknowledged).map(|(number, _)| *number).collect()
+    }
+
     fn entry(&self, number: Number, change: impl FnOnce(&mut Entry)) {
         change(self.entries.lock().expect("the ledger").entry(number).or_default());
     }

@@ -11,11 +11,16 @@
 //!
 //! `ledger` has the invariant, `report` counts. `make test` tries a sample of all points, `make crash` all of them.
 
+mod image;
 mod kill;
 mod ledger;
 mod next_host;
+mod power;
+mod reordering;
 mod report;
 mod resources;
 mod scale;
+mod site;
 mod smtp_session;
 mod soak;
+mod tracer;

@@ -50,9 +50,26 @@ impl Instance {
         Instance::at(crate::scratch_in_memory())
     }
 
+    /// The same with its home, `mail`, in a directory of the test's own: a file system, say, that is then copied. What lies
+    /// beside the home is in memory.
+    pub fn within(place: &Path) -> Instance {
+        Instance::installed(crate::scratch_in_memory(), place.join("mail"))
+    }
+
+    /// What [`within`](Instance::within) has left in a directory: the same one, or a copy.
+    pub fn found_within(place: &Path) -> Instance {
+        Instance { directory: crate::scratch_in_memory(), home: place.join("mail"), manager: None }
+    }
+
     fn at(directory: tempfile::TempDir) -> Instance {
         let home = directory.path().join("mail");
-        fs::create_dir(&home).expect("a home");
+        Instance::installed(directory, home)
+    }
+
+    fn installed(directory: tempfile::TempDir, home: PathBuf) -> Instance {
+        if !home.is_dir() {
+            fs::create_dir(&home).expect("a home");
+        }
         hand_over(&home);
         let instance = Instance { directory, home, manager: None };
         instance.install();
@@ -136,8 +153,13 @@ impl Instance {
 
     /// Runs a command that is or becomes qmail-queue; its exit status.
     pub fn run_queue(&self, command: &mut Command, message: &[u8], envelope: &[u8]) -> i32 {
+        self.start_queue(command, message, envelope).wait()
+    }
+
+    /// Starts a command that is or becomes qmail-queue.
+    pub fn start_queue(&self, command: &mut Command, message: &[u8], envelope: &[u8]) -> Running {
         command.stdin(file_of(message)).stdout(file_of(envelope)).stderr(Stdio::null());
-        Running::start(command).wait()
+        Running::start(command)
     }
 
     /// Starts qmail-start, and waits until it is ready.
@@ -146,7 +168,7 @@ impl Instance {
         command.arg("./Maildir/").stdin(Stdio::null()).stdout(self.open_log()).stderr(Stdio::null());
         let starts = self.starts();
         self.manager = Some(Manager::Alone(Running::start(&mut command)));
-        wait_until("qmail-send is ready", || self.starts() > starts);
+        self.wait_until_ready(starts);
     }
 
     /// Starts supervise with the service `qmail`, and waits until that is ready.
@@ -156,7 +178,12 @@ impl Instance {
         command.stdout(self.open_log()).stderr(self.open_log());
         let starts = self.starts();
         self.manager = Some(Manager::Supervised(Running::start(&mut command)));
-        wait_until("qmail-send is ready", || self.starts() > starts);
+        self.wait_until_ready(starts);
+    }
+
+    fn wait_until_ready(&self, starts: usize) {
+        let is_ready = crate::settles(|| self.starts() > starts);
+        assert!(is_ready, "qmail-send is not ready: {:?}\n{}", self.processes(), self.log());
     }
 
     /// How often qmail-send was ready so far: it says so with a line that nothing comes before.

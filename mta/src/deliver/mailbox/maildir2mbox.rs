@@ -20,6 +20,7 @@
 
 use super::maildir_listing::{self, Message};
 use super::mbox::{self, Trouble};
+use super::mbox_end;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
@@ -175,11 +176,11 @@ fn fill(
 ) -> Result<Vec<Message>, Failure> {
     let unwritable = |error: &io::Error| named("unable to write to ", &places.temporary, error);
     let unreadable = |error: &io::Error| named("unable to read ", &places.mbox, error);
+    let end = mbox_end::find(mbox).map_err(|error| unreadable(&error))?;
     mbox.rewind().map_err(|error| unreadable(&error))?;
     // Reading and writing fail alike here; which it was shows in the error.
-    io::copy(mbox, aside).map_err(|error| unwritable(&error))?;
-    let separator = mbox::missing_separator(mbox).map_err(|error| unreadable(&error))?;
-    aside.write_all(separator).map_err(|error| unwritable(&error))?;
+    io::copy(&mut mbox.take(end.length), aside).map_err(|error| unwritable(&error))?;
+    aside.write_all(end.separator).map_err(|error| unwritable(&error))?;
     let mut moved = Vec::new();
     for message in messages {
         if add(invocation, aside, &message, &unwritable)? {

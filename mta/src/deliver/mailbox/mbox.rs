@@ -3,9 +3,10 @@
 //! A line of a message that could be taken for such a line, or for one that was already changed, gets a `>`.
 //! A blank line follows each message. Programs that write the file lock it with flock(2).
 
+use super::mbox_end;
 use crate::message::date;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -39,9 +40,8 @@ pub fn deliver(path: &Path, header: &[u8], message: &mut impl Read) -> Result<()
     if !mbox.metadata().map_err(Trouble::Open)?.is_file() {
         return write(&mut mbox, header, message);
     }
-    let end = mbox.seek(SeekFrom::End(0)).map_err(Trouble::Write)?;
-    let separator = separator_at(path).map_err(Trouble::Open)?;
-    let result = append(&mut mbox, path, end, &[separator, header].concat(), message);
+    let end = mend(&mut mbox, path).map_err(Trouble::Write)?;
+    let result = append(&mut mbox, path, end, header, message);
     if result.is_err() {
         // What is there of the message would join the next one. There is nobody to tell if this fails too.
         let _ = mbox.set_len(end);
@@ -78,29 +78,6 @@ pub fn open_locked(
     Err(Trouble::Locked)
 }
 
-/// What is missing at the end of the mbox that is locked. Somebody who may write it, but not read it, cannot know.
-fn separator_at(path: &Path) -> io::Result<&'static [u8]> {
-    match file::open_read(path) {
-        Ok(mut mbox) => missing_separator(&mut mbox),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(b""),
-        Err(error) => Err(error),
-    }
-}
-
-/// What the mbox needs at its end, so that the next message begins with a line of its own after a blank one: a delivery
-/// that a crash has broken off leaves the beginning of a message, which must not swallow the next one.
-pub(super) fn missing_separator(mbox: &mut File) -> io::Result<&'static [u8]> {
-    let length = mbox.seek(SeekFrom::End(0))?;
-    mbox.seek(SeekFrom::Start(length.saturating_sub(2)))?;
-    let mut end = Vec::new();
-    mbox.take(2).read_to_end(&mut end)?;
-    Ok(match end.as_slice() {
-        b"" | b"\n\n" => b"",
-        [.., b'\n'] => b"\n",
-        _ => b"\n\n",
-    })
-}
-
 /// The line before a message: from whom and when it came, in Unix seconds. Readers find the date behind the second
 /// word, so the sender is made one.
 pub fn from_line(sender: &[u8], seconds: u64) -> Vec<u8> {
@@ -108,6 +85,23 @@ pub fn from_line(sender: &[u8], seconds: u64) -> Vec<u8> {
     let as_one_word =
         sender.iter().map(|byte| if matches!(byte, b' ' | b'\t' | b'\n') { b'-' } else { *byte }).collect();
     [b"From ".to_vec(), as_one_word, format!(" {}\n", date::mbox(seconds)).into_bytes()].concat()
+}
+
+/// Gives an mbox that a crash has left with an unfinished end one that a message can follow; its length then.
+///
+/// If it may be written but not read, its end is not looked at.
+fn mend(mbox: &mut File, path: &Path) -> io::Result<u64> {
+    let mut reader = match file::open_read(path) {
+        Ok(reader) => reader,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(mbox.metadata()?.len()),
+        Err(error) => return Err(error),
+    };
+    let end = mbox_end::find(&mut reader)?;
+    if end.length < mbox.metadata()?.len() {
+        mbox.set_len(end.length)?;
+    }
+    mbox.write_all(end.separator)?;
+    Ok(mbox.metadata()?.len())
 }
 
 fn append(
@@ -271,6 +265,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_message_follows_what_a_power_cut_left_on_a_line_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mbox");
+        for left in [&b"From a\none\n\n\0\0\0"[..], b"From a\none\n", b"From a\none"] {
+            fs::write(&path, left).unwrap();
+            deliver(&path, b"From b\n", &mut &b"two\n"[..]).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"From a\none\n\nFrom b\ntwo\n\n");
+        }
+    }
+
+    #[test]
+    fn a_piece_that_a_crash_has_left_does_not_swallow_the_next_message() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mbox");
+        fs::write(&path, "From a\nhal").unwrap();
+        deliver(&path, b"From b\n", &mut &b"two\n"[..]).unwrap();
+        deliver(&path, b"From c\n", &mut &b"three\n"[..]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"From a\nhal\n\nFrom b\ntwo\n\nFrom c\nthree\n\n");
+    }
+
     struct Broken(usize);
 
     impl Read for Broken {
@@ -293,27 +308,6 @@ mod tests {
         assert!(matches!(deliver(&path, b"From b\n", &mut Broken(3)), Err(Trouble::Read(_))));
         assert_eq!(std::fs::read(&path).unwrap(), before);
         assert_eq!(before, b"From a\none\n\n");
-    }
-
-    #[test]
-    fn an_mbox_that_was_cut_is_completed_before_anything_follows() {
-        for (text, expected) in
-            [(&b""[..], &b""[..]), (b"a\n\n", b""), (b"a\n", b"\n"), (b"a", b"\n\n"), (b"\n", b"\n")]
-        {
-            let mut file = tempfile::tempfile().unwrap();
-            file.write_all(text).unwrap();
-            assert_eq!(missing_separator(&mut file).unwrap(), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_piece_that_a_crash_has_left_does_not_swallow_the_next_message() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("mbox");
-        fs::write(&path, "From a\nhal").unwrap();
-        deliver(&path, b"From b\n", &mut &b"two\n"[..]).unwrap();
-        deliver(&path, b"From c\n", &mut &b"three\n"[..]).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"From a\nhal\n\nFrom b\ntwo\n\nFrom c\nthree\n\n");
     }
 
     #[test]

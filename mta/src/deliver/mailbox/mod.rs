@@ -10,3 +10,4 @@ pub mod maildir_listing;
 pub mod maildirmake;
 pub mod maildirwatch;
 pub mod mbox;
+mod mbox_end;
