@@ -4,7 +4,9 @@
 # make test       install what the tests need where that is possible, build, and run all tests
 # make bench      times and memory beside other programs; BENCH="tcprules loggers" only those
 # make fuzz       every parser with bytes that look for trouble, 60 seconds each; FUZZ_SECONDS=600 longer, FUZZ="dns_reply" one
-# make soak       5,000 services, one of them killed every ten milliseconds, for a minute; needs two minutes and 3 GB
+# make crash      the crash laboratory with all its points, 25,000 and more, as root; the table of what was tried comes at the end
+# make soak       random processes of the whole suite killed under load, for ten minutes (SOAK_SECONDS=60: one); then 5,000
+#                 services, one of them killed every ten milliseconds, for a minute, which needs 3 GB
 # make check      format, lints and documentation, with warnings as errors
 # make install    as root: accounts, programs, queue and services in QMAIL=/var/qmail
 
@@ -15,10 +17,12 @@ ONCE =
 BENCH =
 FUZZ =
 FUZZ_SECONDS = 60
+SOAK_SECONDS = 600
 
 RELEASE = target/release
+REPORT = $(CURDIR)/target/crash-report
 
-.PHONY: all build run test soak bench fuzz check install clean
+.PHONY: all build run test crash soak bench fuzz check install clean
 
 all: build
 
@@ -40,8 +44,16 @@ bench: build
 fuzz:
 	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 
-soak:
-	$(CARGO) build --release --locked --workspace
+crash: build
+	tests/install-needed
+	$(CARGO) build --release --locked -p mta --examples
+	rm -f $(REPORT)
+	CRASH=whole CRASH_REPORT=$(REPORT) $(CARGO) test --release --locked -p tests --test crash --no-fail-fast; \
+	    status=$$?; tests/crash/summary $(REPORT); exit $$status
+
+soak: build
+	tests/install-needed
+	CRASH=whole SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --release --locked -p tests --test crash -- --nocapture soak::
 	MANY_SERVICES=5000 SOAK_SECONDS=60 \
 	    $(CARGO) test --release --locked -p tests --test services -- --nocapture svscan::of_many
 
