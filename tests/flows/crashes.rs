@@ -2,7 +2,7 @@
 
 use crate::queue_states::set_age;
 use harness::messages;
-use harness::{HOST, Instance, Running, settles, wait_until};
+use harness::{Call, HOST, Instance, Running, settles, wait_until};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
@@ -127,4 +127,25 @@ fn a_spawner_that_cannot_write_its_reports_ends() {
         wait_until("it has ended", || !running.is_alive());
         assert_eq!(running.wait(), 0, "{program}");
     }
+}
+
+/// R7: the signal that tells of an agent's death may not get through; then the report must not wait for another one.
+#[test]
+fn an_agent_whose_death_wakes_nobody_is_reported() {
+    let env = Path::new("/usr/bin/env");
+    if Call::path(env).args(["--block-signal=CHLD", "true"]).run().code != 0 {
+        return harness::skipped("env (GNU coreutils 8.31) cannot block signals");
+    }
+    let mut instance = Instance::new();
+    let joe = instance.mailbox("joe");
+    let spawner = instance.path("bin/qmail-lspawn");
+    std::fs::rename(&spawner, instance.path("bin/qmail-lspawn.real")).expect("the real program");
+    harness::put_program(&spawner, "#!/bin/sh\nexec /usr/bin/env --block-signal=CHLD \"$0.real\" \"$@\"\n");
+    instance.start();
+    for _ in 0..2 {
+        assert_eq!(instance.enqueue("s@src.example", &[&format!("joe@{HOST}")], "x\n"), 0);
+        instance.wait_until_delivered();
+    }
+    assert_eq!(messages(&joe).len(), 2);
+    instance.stop();
 }

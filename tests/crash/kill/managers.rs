@@ -66,7 +66,7 @@ fn sweep(sample: usize, program: &'static str) {
     }
     let mut experiment = Experiment::prepare(program);
     let mut report = Report::new("kill", program);
-    experiment.live(Order::List, "no fault", &mut report);
+    assert_eq!(experiment.live(Order::List), Ok(()));
     let all = points(&experiment.site.listed(program));
     experiment.recover("no fault", &mut report);
     for point in Scope::of_this_run().of(all, sample) {
@@ -86,14 +86,21 @@ impl Experiment {
     }
 
     fn try_point(&mut self, point: &Point, report: &mut Report) {
-        let name = point.to_string();
-        self.live(point.order(), &name, report);
-        report.points(usize::from(self.site.seen(self.program).is_some()));
+        let ended = self.live(point.order());
+        let seen = self.site.seen(self.program);
+        report.points(usize::from(seen.is_some()));
+        let name = format!("{point}, in this run {}", seen.as_deref().unwrap_or("none"));
+        if let Err(what) = ended {
+            report.wrong(&name, &what);
+        }
         self.recover(&name, report);
     }
 
     /// One life of the queue manager.
-    fn live(&mut self, order: Order, name: &str, report: &mut Report) {
+    ///
+    /// # Errors
+    /// Who does not end, and what was logged.
+    fn live(&mut self, order: Order) -> Result<(), String> {
         self.sink.set_busy(true);
         self.site.order(self.program, order);
         self.site.instance.clear_log();
@@ -102,7 +109,7 @@ impl Experiment {
         self.wait_for(&mut manager, |log| log.contains("status: "));
         self.send(Number(1), &[&at_host("joe"), &at_host("gone")]);
         self.wait_for(&mut manager, |log| log.matches("\ndelivery ").count() == DELIVERIES);
-        self.end(manager, name, report);
+        self.end(manager)
     }
 
     fn send(&self, number: Number, recipients: &[&str]) {
@@ -130,15 +137,17 @@ impl Experiment {
     }
 
     /// Ends the manager, if it still runs, and waits for all of its helpers.
-    fn end(&self, mut manager: Running, name: &str, report: &mut Report) {
+    fn end(&self, mut manager: Running) -> Result<(), String> {
         let processes = || self.site.instance.processes();
         let _ = unix::process::kill(self.send_of(&manager), Signal::SIGTERM);
-        if !comes_true(|| !manager.is_alive() && processes().is_empty()) {
-            report.wrong(name, &format!("{:?} do not end\n{}", processes(), self.site.instance.log()));
-            for (pid, _) in processes() {
-                let _ = unix::process::kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
+        if comes_true(|| !manager.is_alive() && processes().is_empty()) {
+            return Ok(());
         }
+        let left = processes();
+        for (pid, _) in &left {
+            let _ = unix::process::kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        }
+        Err(format!("{left:?} do not end\n{}", self.site.instance.log()))
     }
 
     /// qmail-send itself: what was started, or the child of `faulty` that has become it.

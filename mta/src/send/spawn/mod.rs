@@ -15,6 +15,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 use unix::failure::Failure;
 use unix::limits::{self, Resource};
 use unix::poll::{self, Interest};
@@ -27,6 +28,9 @@ use unix::{descriptor, file};
 pub const SPAWN_LIMIT: u8 = 120;
 /// Descriptors that are needed beside one for each delivery.
 const SPARE_DESCRIPTORS: u64 = 32;
+
+/// How often we look, unasked, whether an agent that has closed its output has ended.
+const LOOK_FOR_DEAD: Duration = Duration::from_secs(1);
 
 /// What makes a spawner the local or the remote one.
 pub trait Agent {
@@ -121,9 +125,12 @@ impl<A: Agent> Engine<'_, A> {
         if self.input_open {
             waiting.push((input.as_fd(), Interest::Read));
         }
-        let ready = poll::wait(&waiting, None).unwrap_or_else(|_| {
+        // Its death is all that is missing, and the signal that tells of it may have had no memory to wake us.
+        let is_closed = |running: &Running| running.at_end && running.ended.is_none();
+        let limit = self.running.values().any(is_closed).then_some(LOOK_FOR_DEAD);
+        let ready = poll::wait(&waiting, limit).unwrap_or_else(|_| {
             // No memory for the moment; waiting for it must not take all of the processor.
-            std::thread::sleep(std::time::Duration::from_secs(1));
+            std::thread::sleep(Duration::from_secs(1));
             Vec::new()
         });
         let is_ready = |at: usize| ready.get(at).copied().unwrap_or(false);
