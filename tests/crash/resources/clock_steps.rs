@@ -157,8 +157,9 @@ fn finish(
             && is_in(laboratory, "bounces", messages.with_bounce)
     });
     if experiment.looks_expired() {
-        // Which shows that the clock is believed.
-        wait_until("its last attempt", || is_in(laboratory, "bounces", messages.stubborn));
+        // Which shows that the clock is believed. If it was put right soon enough, there are more attempts.
+        let is_bounced = || is_in(laboratory, "bounces", messages.stubborn);
+        wait_until("its last attempt", || experiment.and_back || is_bounced());
     } else {
         wait_until("another deferral", || laboratory.instance.log().contains(": deferral: "));
         if is_in(laboratory, "bounces", messages.stubborn) {
