@@ -50,10 +50,9 @@ impl Instance {
         Instance::at(crate::scratch_in_memory())
     }
 
-    /// The same with its home, `mail`, in a directory of the test's own: a file system, say, that is then copied. What lies
-    /// beside the home is in memory.
+    /// The same with its home, `mail`, in a directory of the test's own: a file system, say, that is then copied.
     pub fn within(place: &Path) -> Instance {
-        Instance::installed(crate::scratch_in_memory(), place.join("mail"))
+        Instance::installed(scratch(), place.join("mail"))
     }
 
     /// What [`within`](Instance::within) has left in a directory: the same one, or a copy.
