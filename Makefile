@@ -48,7 +48,8 @@ crash: build
 	tests/install-needed
 	$(CARGO) build --release --locked -p mta --examples
 	rm -f $(REPORT)
-	CRASH=whole CRASH_REPORT=$(REPORT) $(CARGO) test --release --locked -p tests --test crash --no-fail-fast; \
+	@# Most experiments wait most of their time, so there are more of them at once than processors.
+	CRASH=whole CRASH_REPORT=$(REPORT) $(CARGO) test --release --locked -p tests --test crash --no-fail-fast -- --test-threads 6; \
 	    status=$$?; tests/crash/summary $(REPORT); exit $$status
 
 soak: build

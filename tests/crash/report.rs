@@ -84,6 +84,14 @@ impl Report {
         self.wrong.push(format!("{point}: {what}"));
     }
 
+    /// Takes in what another part of the same experiment saw.
+    pub fn join(&mut self, part: Report) {
+        self.points += part.points;
+        self.acknowledged += part.acknowledged;
+        self.extra_copies += part.extra_copies;
+        self.wrong.extend(part.wrong);
+    }
+
     /// Puts the line into the report.
     ///
     /// # Panics

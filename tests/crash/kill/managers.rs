@@ -23,6 +23,8 @@ const DELIVERIES: usize = 7;
 const SPLIT: &str = "2\n";
 /// A manager that has logged nothing for so long has no more to do, or waits for something that takes longer.
 const QUIET: Duration = Duration::from_millis(250);
+/// Lives at the same time: each waits most of its time.
+const AT_ONCE: usize = 4;
 
 /// R7
 #[test]
@@ -69,10 +71,17 @@ fn sweep(sample: usize, program: &'static str) {
     assert_eq!(experiment.live(Order::List), Ok(()));
     let all = points(&experiment.site.listed(program));
     experiment.recover("no fault", &mut report);
-    for point in Scope::of_this_run().of(all, sample) {
-        experiment.try_point(&point, &mut report);
-    }
-    experiment.site.collect_strays();
+    let points = Scope::of_this_run().of(all, sample);
+    let share = points.len().div_ceil(AT_ONCE).max(1);
+    std::thread::scope(|scope| {
+        let shares: Vec<_> = points
+            .chunks(share)
+            .map(|share| scope.spawn(move || Experiment::try_all(program, share)))
+            .collect();
+        for share in shares {
+            report.join(share.join().expect("an experiment"));
+        }
+    });
     report.finish();
 }
 
@@ -83,6 +92,16 @@ impl Experiment {
         site.instance.write("control/conf-split", SPLIT);
         site.make_faulty(program);
         Experiment { site, sink, program }
+    }
+
+    /// Tries some of the points, in an installation of their own.
+    fn try_all(program: &'static str, points: &[Point]) -> Report {
+        let (mut experiment, mut report) = (Experiment::prepare(program), Report::new("kill", program));
+        for point in points {
+            experiment.try_point(point, &mut report);
+        }
+        experiment.site.collect_strays();
+        report
     }
 
     fn try_point(&mut self, point: &Point, report: &mut Report) {
