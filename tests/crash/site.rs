@@ -165,12 +165,27 @@ impl Site {
 
     /// Starts the mail system, has everything delivered, and stops it.
     ///
+    /// Only a queue in which nothing runs is known to be empty. In one that works a bounce may pass from todo to info, and
+    /// its cause out of info, while todo and info are listed one after the other.
+    ///
     /// # Errors
     /// What does not leave the queue.
     pub fn deliver_everything(&mut self) -> Result<(), String> {
-        self.instance.start();
+        loop {
+            self.instance.start();
+            if !self.seems_to_become_empty() {
+                return Err(format!("stays: {:?}\n{}", self.instance.queue(), self.instance.log()));
+            }
+            self.instance.stop();
+            if waiting(&self.instance).is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn seems_to_become_empty(&self) -> bool {
         let mut rounds = 0;
-        let is_empty = harness::settles(|| {
+        harness::settles(|| {
             rounds += 1;
             // A delivery that failed is deferred; nobody wants to wait for its next turn.
             if rounds % 20 == 0
@@ -179,12 +194,7 @@ impl Site {
                 let _ = unix::process::kill(Pid::from_raw(pid), Signal::SIGALRM);
             }
             waiting(&self.instance).is_empty()
-        });
-        if !is_empty {
-            return Err(format!("stays: {:?}\n{}", self.instance.queue(), self.instance.log()));
-        }
-        self.instance.stop();
-        Ok(())
+        })
     }
 
     /// Holds all mailboxes against the ledger. `has` says who was to get which message.
