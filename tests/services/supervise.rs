@@ -452,7 +452,7 @@ fn fail_to_fork(words: &[&str], warning: &str) {
     let copy = scratch.path().join("supervise");
     copy_program("supervise", &copy);
     let mut command = Command::new(program("setuser"));
-    command.args(["nobody", "prlimit", "--nproc=0:50", "./supervise", "service"]).args(words);
+    command.args(["nobody", "prlimit", "--nproc=0:30000", "./supervise", "service"]).args(words);
     let mut service = Supervised::start_command(scratch, &mut command);
 
     wait_until("a failed fork", || service.read("errors") == warning);
@@ -463,7 +463,7 @@ fn fail_to_fork(words: &[&str], warning: &str) {
     wait_until("another attempt", || service.read("errors") == warning.repeat(2));
 
     let pid = service.supervise.pid().to_string();
-    let raise = ["nobody", "prlimit", "--nproc=50:50", "--pid", &pid];
+    let raise = ["nobody", "prlimit", "--nproc=30000:30000", "--pid", &pid];
     let raised = Call::ours("setuser").args(raise).run();
     assert_eq!(raised.code, 0, "{}", raised.err_text());
     service.svc("-u");
