@@ -4,6 +4,7 @@
 mod accustamp;
 mod aliases;
 mod chain;
+mod checkpassword;
 mod cyclog;
 mod dot_qmail_programs;
 mod filters;

@@ -23,6 +23,7 @@ mod q4_9;
 mod q5_1;
 mod q5_2;
 mod q5_4;
+mod q5_3;
 mod q5_5;
 mod q5_6;
 mod q6_2;

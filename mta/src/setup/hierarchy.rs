@@ -55,7 +55,7 @@ pub enum Owner {
 const TCPTO_SIZE: usize = 1024;
 
 /// Programs that only root runs.
-const FOR_ROOT: &[&str] = &["qmail-lspawn", "qmail-newmrh", "qmail-newu", "qmail-start"];
+const FOR_ROOT: &[&str] = &["checkpassword", "qmail-lspawn", "qmail-newmrh", "qmail-newu", "qmail-start"];
 /// Programs of the mail system's own accounts: nobody else has to read them.
 const INTERNAL: &[&str] = &[
     "qmail-clean",
