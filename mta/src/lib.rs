@@ -25,6 +25,7 @@ pub mod deliver;
 
 pub mod aliases;
 pub mod retrieve;
+pub mod serial;
 
 pub mod control;
 pub mod decide;

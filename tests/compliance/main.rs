@@ -33,6 +33,7 @@ mod qmail_smtpd;
 mod qreceipt;
 mod queue_programs;
 mod rblsmtpd;
+mod serialmail;
 mod splogger;
 mod supervise;
 mod svc;
