@@ -21,7 +21,8 @@ const FIXED: [&str; 2] = ["qmail-clean", "qmail-send"];
 /// Those that read what strangers sent.
 const ANYWHERE: [&str; 3] = ["qmail-local", "qmail-queue", "qmail-remote"];
 /// Those that look up users.
-const LOOKING_UP: [&str; 5] = ["qmail-getpw", "qmail-lspawn", "qmail-rspawn", "qmail-smtpd", "qmail-start"];
+const LOOKING_UP: [&str; 6] =
+    ["checkpassword", "qmail-getpw", "qmail-lspawn", "qmail-rspawn", "qmail-smtpd", "qmail-start"];
 
 fn main() -> io::Result<()> {
     linking::link(&FIXED, Linking::Fixed);

@@ -5,7 +5,8 @@
 //! queue     the queue on disk, or elsewhere     (qmail-queue, qmail-clean, qmail-qread; qmail-qmqpc)
 //! send      the queue manager                  (qmail-start, qmail-send, qmail-lspawn, qmail-rspawn)
 //! deliver   one delivery at a time             (qmail-local, qmail-remote, programs for .qmail lines)
-//! retrieve  mailbox → its owner's mail reader  (qmail-popup, qmail-pop3d)
+//! retrieve  mailbox → its owner's mail reader  (qmail-popup, checkpassword, qmail-pop3d)
+//! serial    maildir → another host, on demand   (maildirserial, serialsmtp, serialqmtp)
 //! aliases   tables and lists of addresses       (dot-forward, fastforward, newaliases, newinclude and their tools)
 //! ```
 //!
@@ -24,6 +25,7 @@ pub mod deliver;
 
 pub mod aliases;
 pub mod retrieve;
+pub mod serial;
 
 pub mod control;
 pub mod decide;

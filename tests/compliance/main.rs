@@ -4,6 +4,7 @@
 mod accustamp;
 mod aliases;
 mod chain;
+mod checkpassword;
 mod cyclog;
 mod dot_qmail_programs;
 mod filters;
@@ -32,6 +33,7 @@ mod qmail_smtpd;
 mod qreceipt;
 mod queue_programs;
 mod rblsmtpd;
+mod serialmail;
 mod splogger;
 mod supervise;
 mod svc;

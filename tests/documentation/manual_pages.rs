@@ -31,6 +31,7 @@ const PASSED_OVER: &[(&str, &str)] = &[("sendmail", "vimepoBEJxNRVO")];
 const OF_THE_SYSTEM: &[&str] = &[
     "Mail.1",
     "alpine.1",
+    "crypt.3",
     "elm.1",
     "flock.2",
     "groupadd.8",

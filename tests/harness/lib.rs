@@ -67,7 +67,7 @@ pub fn program_names() -> BTreeSet<String> {
 
 /// The names of the scripts that are installed beside the programs.
 pub fn script_names() -> BTreeSet<String> {
-    names_in(&["supervise/scripts", "tcpserver/scripts"])
+    names_in(&["supervise/scripts", "tcpserver/scripts", "mta/scripts"])
 }
 
 /// The names of the files in directories of the source tree, without `.rs`.

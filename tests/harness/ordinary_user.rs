@@ -34,6 +34,13 @@ impl OrdinaryUser {
         user
     }
 
+    /// Gives the user a password, as its hash, or whatever else stands there in shadow(5).
+    pub fn set_hash(&self, hash: &str) {
+        let _guard = ACCOUNTS.lock();
+        let set = Command::new("usermod").args(["--password", hash]).arg(&self.account.name).status();
+        assert!(set.is_ok_and(|status| status.success()), "usermod {}", self.account.name);
+    }
+
     /// Makes a file or directory the user's.
     pub fn owns(&self, path: &Path) {
         chown(path, Some(self.account.uid), Some(self.account.gid)).expect("an owner");

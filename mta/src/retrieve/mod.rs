@@ -1,8 +1,9 @@
 //! Mailbox → its owner's mail reader: POP3, RFC 1939 and RFC 2449.
 //!
-//! `qmail-popup` asks for name and password; a program in between checks them and becomes the mailbox's owner;
-//! `qmail-pop3d` shows the mailbox.
+//! `qmail-popup` asks for name and password; `checkpassword`, or another program in its place, checks them and becomes the
+//! mailbox's owner; `qmail-pop3d` shows the mailbox.
 
+pub mod checkpassword;
 pub mod command;
 pub mod pop3d;
 pub mod popup;

@@ -55,7 +55,7 @@ pub enum Owner {
 const TCPTO_SIZE: usize = 1024;
 
 /// Programs that only root runs.
-const FOR_ROOT: &[&str] = &["qmail-lspawn", "qmail-newmrh", "qmail-newu", "qmail-start"];
+const FOR_ROOT: &[&str] = &["checkpassword", "qmail-lspawn", "qmail-newmrh", "qmail-newu", "qmail-start"];
 /// Programs of the mail system's own accounts: nobody else has to read them.
 const INTERNAL: &[&str] = &[
     "qmail-clean",
@@ -92,6 +92,7 @@ const FOR_ALL: &[&str] = &[
     "forward",
     "maildir2mbox",
     "maildirmake",
+    "maildirserial",
     "maildirwatch",
     "mailsubj",
     "mconnect-io",
@@ -126,6 +127,8 @@ const FOR_ALL: &[&str] = &[
     "readproctitle",
     "recordio",
     "sendmail",
+    "serialqmtp",
+    "serialsmtp",
     "setforward",
     "setlock",
     "setmaillist",

@@ -11,6 +11,7 @@ mod queue;
 mod quick;
 mod rules;
 pub mod seeds;
+mod serial;
 mod smtp;
 
 /// What is done with the bytes.
@@ -41,6 +42,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tcprules_cdb", rules::cdb),
     ("multilog_script", logs::multilog_script),
     ("dns_reply", dns::reply),
+    ("serial_report", serial::report),
+    ("serial_smtp_reply", serial::smtp_reply),
+    ("serial_qmtp_reply", serial::qmtp_reply),
 ];
 
 /// The target of that name.

@@ -39,6 +39,9 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "tcprules_text" => by_hand(RULES),
         "tcprules_cdb" => by_hand(RULES).iter().map(|text| keys_of(text)).collect(),
         "multilog_script" => by_hand(SCRIPTS),
+        "serial_report" => by_hand(&["new/a\0K1.2.3.4 said: 250 ok\nnew/b\0Z\ncur/c:2,S\0D550 no\n"]),
+        "serial_smtp_reply" => by_hand(REPLIES),
+        "serial_qmtp_reply" => after_a_cut(&by_hand(&["4:Kok,1:Z,7:D no\n!,", "0:,", "3:Kok;"])),
         "dns_reply" => vec![A_REPLY.to_vec(), A_LOOP.to_vec()],
         _ => Vec::new(),
     }

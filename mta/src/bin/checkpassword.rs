@@ -1,0 +1,5 @@
+//! `checkpassword`: see checkpassword(8).
+
+fn main() -> std::process::ExitCode {
+    unix::program::run("checkpassword", mta::retrieve::checkpassword::main)
+}

@@ -1,0 +1,5 @@
+//! `serialsmtp`: see serialsmtp(1).
+
+fn main() -> std::process::ExitCode {
+    unix::program::run("serialsmtp", mta::serial::serialsmtp::main)
+}

@@ -1,0 +1,4 @@
+//! libFuzzer on the target `serial_qmtp_reply`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (fuzz::target("serial_qmtp_reply").expect("a target"))(bytes));
