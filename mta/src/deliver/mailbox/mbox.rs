@@ -96,12 +96,12 @@ fn mend(mbox: &mut File, path: &Path) -> io::Result<u64> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(mbox.metadata()?.len()),
         Err(error) => return Err(error),
     };
-    let end = mbox_end::find(&mut reader)?;
-    if end.length < mbox.metadata()?.len() {
-        mbox.set_len(end.length)?;
+    let mbox_end::End { length, separator } = mbox_end::find(&mut reader)?;
+    if length < mbox.metadata()?.len() {
+        mbox.set_len(length)?;
     }
-    mbox.write_all(end.separator)?;
-    Ok(mbox.metadata()?.len())
+    mbox.write_all(separator)?;
+    Ok(length.saturating_add(separator.len() as u64))
 }
 
 fn append(
