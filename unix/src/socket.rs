@@ -3,8 +3,12 @@
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::MsgFlags;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
+
+/// A pipe that `poll` calls writable takes this much without blocking (POSIX, PIPE_BUF). A socket says how
+/// much it takes.
+const SAFE_WRITE: usize = 512;
 
 /// Removes the IP options of a connection: those of the peer, such as a source route, are not followed back.
 pub fn clear_ip_options(socket: impl AsFd) -> io::Result<()> {
@@ -21,17 +25,23 @@ pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
 }
 
 /// Sends as much as the socket takes at once. A connection that is gone is an error and never a signal.
-///
-/// # Errors
-/// EAGAIN if the socket takes nothing now; see [`is_none`] for a descriptor that is no socket.
-pub fn send_without_waiting(descriptor: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+fn send_without_waiting(descriptor: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     Ok(nix::sys::socket::send(descriptor.as_fd().as_raw_fd(), bytes, flags)?)
 }
 
-/// Whether an error says that the descriptor is no socket.
-pub fn is_none(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ENOTSOCK)
+/// Writes as much as a socket takes at once, or, to a pipe that `poll` has called writable, as much as that takes without
+/// blocking.
+///
+/// # Errors
+/// EAGAIN if a socket takes nothing now.
+pub fn write_without_waiting(mut output: impl AsFd + Write, bytes: &[u8]) -> io::Result<usize> {
+    match send_without_waiting(output.as_fd(), bytes) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+            output.write(bytes.get(..SAFE_WRITE).unwrap_or(bytes))
+        }
+        sent => sent,
+    }
 }
 
 /// Whether a socket could not be had at all, whatever the other side would have said.

@@ -1,7 +1,7 @@
 //! The connection that tcpclient made: it is read on descriptor 6 and written on descriptor 7.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use unix::failure::Failure;
@@ -10,8 +10,6 @@ use unix::{descriptor, socket};
 
 /// Seconds in which some of what is written has to go.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(73);
-/// What a pipe that can be written to at all takes without making us wait.
-const PIECE: usize = 4096;
 
 /// The connection.
 pub struct Wire {
@@ -90,11 +88,7 @@ impl Wire {
 
     /// Writes as much as can be written at once, when there is room; 0 if there was none after all.
     pub fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = match socket::send_without_waiting(&self.writer, bytes) {
-            Err(error) if socket::is_none(&error) => self.writer.write(bytes.get(..PIECE).unwrap_or(bytes)),
-            other => other,
-        };
-        match written {
+        match socket::write_without_waiting(&self.writer, bytes) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
             other => other,
         }

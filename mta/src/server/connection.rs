@@ -4,7 +4,7 @@
 //! commands at once gets the answers at once. No wait is without end: neither for a client that says nothing,
 //! nor for one that does not read, nor for one that does either of them a byte at a time.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use unix::descriptor::{self, Standard};
@@ -16,9 +16,6 @@ const SESSION: Duration = Duration::from_secs(4 * 60 * 60);
 const READ_BUFFER: usize = 16 * 1024;
 /// Replies that are kept before they leave in any case.
 const REPLY_BUFFER: usize = 4 * 1024;
-/// A pipe that `poll` calls writable takes this much without blocking (POSIX, PIPE_BUF). A socket says how
-/// much it takes.
-const SAFE_WRITE: usize = 512;
 /// Bytes a second that a message has to come with on average, once the time for one command is over.
 const SLOWEST: u64 = 50;
 
@@ -169,23 +166,13 @@ impl Connection {
                 // Part of a reply is out; whatever followed would be taken for the rest of it.
                 return Err(Lost::Gone);
             }
-            match self.write_some(rest) {
+            match socket::write_without_waiting(self.output, rest) {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 Err(error) if is_passing(&error) => {}
                 Err(_) => return Err(Lost::Gone),
             }
         }
         Ok(())
-    }
-
-    /// Writes what can be written without waiting.
-    fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match socket::send_without_waiting(self.output, bytes) {
-            Err(error) if socket::is_none(&error) => {
-                self.output.write(bytes.get(..SAFE_WRITE).unwrap_or(bytes))
-            }
-            sent => sent,
-        }
     }
 
     /// Does nothing for a while.
