@@ -1,11 +1,9 @@
 //! Where a message for an address goes, by a forwarding table: the alias, the aliases that it names, their lists.
 
 use super::instruction::{self, Instruction, Unknown};
+use crate::queue::envelope::DOUBLE_BOUNCE_SENDER;
 use std::collections::HashSet;
 use unix::failure::Failure;
-
-/// The sender of a bounce's bounce.
-const DOUBLE_BOUNCE: &[u8] = b"#@[]";
 
 /// What is looked up.
 pub trait Tables {
@@ -34,7 +32,7 @@ pub struct Expansion {
 /// with the owner as its sender. No alias is expanded twice, so that loops end; what each one asks for is done once.
 pub fn expand(recipient: &[u8], sender: &[u8], tables: &impl Tables) -> Result<Option<Expansion>, Failure> {
     let owner = match sender {
-        b"" | DOUBLE_BOUNCE => None,
+        b"" | DOUBLE_BOUNCE_SENDER => None,
         _ => first(b"?", recipient, tables)?,
     };
     let Some(record) = first(b":", recipient, tables)? else { return Ok(None) };

@@ -19,6 +19,7 @@ use unix::signal::{self, Signal};
 /// Longest text that is taken from descriptor 6.
 const CUSTOM_TEXT_LIMIT: u64 = 255;
 const BUFFER: usize = 16 * 1024;
+const COPY_BUFFER: usize = 64 * 1024;
 
 /// A message on its way into the queue: first its text, then (after [`envelope`](Submission::envelope)) its envelope.
 pub struct Submission {
@@ -56,6 +57,22 @@ impl Submission {
     /// Adds to the message. After a failure, of which [`close`](Envelope::close) tells, nothing is written any more.
     pub fn put(&mut self, bytes: &[u8]) {
         self.message.put(bytes);
+    }
+
+    /// Adds all that can be read.
+    ///
+    /// # Errors
+    /// It cannot be read to its end; the submission is to be [abandoned](Submission::abandon).
+    pub fn copy(&mut self, from: &mut impl Read) -> io::Result<()> {
+        let mut buffer = vec![0; COPY_BUFFER];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(length) => self.put(buffer.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Makes the submission fail: the envelope is never completed, so nothing is queued.

@@ -5,6 +5,8 @@
 
 use super::enqueue_error::EnqueueError;
 
+/// Envelope sender of the bounce of a bounce, which is bounced to nobody.
+pub const DOUBLE_BOUNCE_SENDER: &[u8] = b"#@[]";
 /// Longest address that is taken, in bytes.
 pub const ADDRESS_LIMIT: usize = 1002;
 

@@ -9,16 +9,14 @@ use super::settings::Settings;
 use crate::message::{date, quote};
 use crate::queue::client::Submission;
 use crate::queue::enqueue_error::Class;
+use crate::queue::envelope::DOUBLE_BOUNCE_SENDER;
 use crate::queue::layout::{Kind, MessageNumber};
 use crate::setup::home::Home;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use unix::stamp::Stamp;
 use unix::{failure, file};
-
-/// Sender of double bounces: a bounce of such a message is thrown away.
-const DOUBLE_BOUNCE_SENDER: &[u8] = b"#@[]";
 
 /// Appends the record of one failed recipient and waits until it is on disk.
 ///
@@ -175,13 +173,13 @@ fn write(
     submission.put(&header(recipient, settings));
     submission.put(&parts.as_ref().map_or_else(|| b"\n".to_vec(), Parts::start));
     submission.put(&introduction);
-    copy(&Kind::Bounce.path(message), submission)?;
+    submission.copy(&mut file::open_read(&Kind::Bounce.path(message))?)?;
     submission.put(separator(notice));
     if let Some(parts) = &parts {
         submission.put(&parts.middle(message, &settings.bouncehost)?);
     }
     submission.put(&[b"Return-Path: <", &one_line(&quote::address(sender))[..], b">\n"].concat());
-    copy(&Kind::Mess.path(message), submission)?;
+    submission.copy(&mut file::open_read(&Kind::Mess.path(message))?)?;
     if let Some(parts) = &parts {
         submission.put(&parts.end());
     }
@@ -227,16 +225,6 @@ fn separator(notice: &Notice) -> &'static [u8] {
 /// An address cannot begin another line of a header.
 fn one_line(address: &[u8]) -> Vec<u8> {
     address.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b'_' } else { *byte }).collect()
-}
-
-fn copy(path: &Path, submission: &mut Submission) -> io::Result<()> {
-    let mut file: File = file::open_read(path)?;
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let length = file.read(&mut buffer)?;
-        let Some(piece) = buffer.get(..length).filter(|piece| !piece.is_empty()) else { return Ok(()) };
-        submission.put(piece);
-    }
 }
 
 #[cfg(test)]

@@ -6,14 +6,12 @@ use super::message::{Envelope, Message};
 use crate::control::{Control, Unreadable};
 use crate::message::{date, quote};
 use crate::queue::client::Submission;
+use crate::queue::envelope::DOUBLE_BOUNCE_SENDER;
 use crate::setup::home::Home;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use unix::failure::Failure;
 use unix::process::Pid;
-
-/// Sender of double bounces: a notice about such a message goes to nobody.
-const DOUBLE_BOUNCE_SENDER: &[u8] = b"#@[]";
 
 /// Who notices come from, and who hears of those that cannot be delivered.
 pub struct Origin {
@@ -99,7 +97,7 @@ pub fn send(
     let pid = submission.pid();
     let now = u64::try_from(unix::clock::Now::read().wall).unwrap_or(0);
     submission.put(&notice.beginning(origin, &message.envelope, reason, now));
-    let copied = copy(&mut message, &mut submission);
+    let copied = submission.copy(&mut message);
     if copied.is_err() {
         submission.abandon();
     }
@@ -109,16 +107,6 @@ pub fn send(
     copied.map_err(Trouble::Read)?;
     queued.map_err(|refusal| Trouble::Queue(refusal.text))?;
     Ok(Done::Returned(pid))
-}
-
-fn copy(message: &mut Message, submission: &mut Submission) -> io::Result<()> {
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        match message.read(&mut buffer)? {
-            0 => return Ok(()),
-            length => submission.put(buffer.get(..length).unwrap_or_default()),
-        }
-    }
 }
 
 /// A notice: its envelope, and what it says.

@@ -12,6 +12,7 @@ use crate::message::quote;
 use crate::message::tokens::{self, Malformed};
 use crate::queue::client::Submission;
 use crate::queue::enqueue_error::Class;
+use crate::queue::envelope::DOUBLE_BOUNCE_SENDER;
 use crate::setup::home::Home;
 use std::io::BufReader;
 use unix::failure::Failure;
@@ -20,8 +21,6 @@ use unix::{descriptor, inherited};
 
 const USAGE: &str = "qreceipt deliveryaddress";
 const HEADER_LIMIT: usize = 4 * 1024 * 1024;
-/// The sender of a bounce's bounce.
-const DOUBLE_BOUNCE: &[u8] = b"#@[]";
 
 /// The program's entry.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
@@ -31,7 +30,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     inherited::check(0).map_err(|_| read_error())?;
     match header_field::read_header(&mut BufReader::new(descriptor::input()), HEADER_LIMIT) {
         Ok(header) => {
-            let is_bounce = sender.is_empty() || sender == DOUBLE_BOUNCE;
+            let is_bounce = sender.is_empty() || sender == DOUBLE_BOUNCE_SENDER;
             if is_wanted(&header.fields, address)? && !is_bounce {
                 send(sender, &notice(sender, address, &header.fields))?;
             }

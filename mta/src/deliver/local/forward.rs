@@ -3,11 +3,9 @@
 use crate::queue::client::Submission;
 use crate::queue::enqueue_error::Refusal;
 use crate::setup::home::Home;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use unix::failure::Failure;
 use unix::process::Pid;
-
-const BUFFER: usize = 16 * 1024;
 
 /// Why a message did not get into the queue again.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ pub fn queue(
     let mut submission = Submission::start(&home).map_err(Trouble::Fork)?;
     let pid = submission.pid();
     submission.put(delivered_to);
-    let read = copy(message, &mut submission);
+    let read = submission.copy(message);
     if read.is_err() {
         submission.abandon();
     }
@@ -47,16 +45,4 @@ pub fn queue(
     read.map_err(Trouble::Read)?;
     queued.map_err(Trouble::Refused)?;
     Ok(pid)
-}
-
-fn copy(message: &mut impl Read, submission: &mut Submission) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match message.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(length) => submission.put(buffer.get(..length).unwrap_or_default()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }

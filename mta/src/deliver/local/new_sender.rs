@@ -3,6 +3,7 @@
 use super::delivery::Delivery;
 use super::dot_qmail;
 use super::refusal::Refusal;
+use crate::queue::envelope::DOUBLE_BOUNCE_SENDER;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -16,7 +17,7 @@ pub fn find(directory: &Path, delivery: &Delivery) -> Result<Vec<u8>, Refusal> {
     let Delivery { local, dash, ext, domain, sender, .. } = delivery;
     let safe = dot_qmail::safe_extension(ext);
     // A bounce has no owner: it would only bounce to him.
-    if sender.is_empty() || sender == b"#@[]" || !dot_qmail::is_file_name_part(&safe) {
+    if sender.is_empty() || sender == DOUBLE_BOUNCE_SENDER || !dot_qmail::is_file_name_part(&safe) {
         return Ok(sender.clone());
     }
     let owner = [b".qmail", dash.as_slice(), &safe, b"-owner"].concat();
