@@ -14,7 +14,7 @@
 mod image;
 mod kill;
 mod ledger;
-mod next_host;
+mod mbox;
 mod power;
 mod reordering;
 mod report;

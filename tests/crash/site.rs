@@ -4,10 +4,9 @@
 
 use super::image::{Image, Kind, Mount};
 use super::ledger::{Ledger, Number, Verdict};
+use super::mbox::Mbox;
 use harness::{HOST, Instance, messages};
 use std::path::Path;
-use unix::process::Pid;
-use unix::signal::Signal;
 
 /// Who gets mail, and what becomes of it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,43 +157,9 @@ impl Site {
 
     /// Has everything delivered; each message for everybody has arrived where it should.
     pub fn deliver_and_judge(&mut self, ledger: &Ledger) -> Verdict {
-        let stuck = self.deliver_everything().err().into_iter().collect();
+        let stuck = self.instance.deliver_everything().err().into_iter().collect();
         self.judge(ledger, |_, recipient| Recipient::ALL.contains(&recipient))
             .and(Verdict { extra_copies: 0, wrong: stuck })
-    }
-
-    /// Starts the mail system, has everything delivered, and stops it.
-    ///
-    /// Only a queue in which nothing runs is known to be empty. In one that works a bounce may pass from todo to info, and
-    /// its cause out of info, while todo and info are listed one after the other.
-    ///
-    /// # Errors
-    /// What does not leave the queue.
-    pub fn deliver_everything(&mut self) -> Result<(), String> {
-        loop {
-            self.instance.start();
-            if !self.seems_to_become_empty() {
-                return Err(format!("stays: {:?}\n{}", self.instance.queue(), self.instance.log()));
-            }
-            self.instance.stop();
-            if waiting(&self.instance).is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    fn seems_to_become_empty(&self) -> bool {
-        let mut rounds = 0;
-        harness::settles(|| {
-            rounds += 1;
-            // A delivery that failed is deferred; nobody wants to wait for its next turn.
-            if rounds % 20 == 0
-                && let Some(pid) = self.instance.pid_of("qmail-send")
-            {
-                let _ = unix::process::kill(Pid::from_raw(pid), Signal::SIGALRM);
-            }
-            waiting(&self.instance).is_empty()
-        })
     }
 
     /// Holds all mailboxes against the ledger. `has` says who was to get which message.
@@ -210,9 +175,7 @@ impl Site {
     /// An mbox has no place but itself for a message that is being written. So of that one it may show a part, once for a
     /// crash, between `From ` lines of its own; whoever must never see one has a maildir.
     fn judge_mbox(&self, ledger: &Ledger, wanted: impl Fn(Number) -> bool) -> Verdict {
-        let bytes = std::fs::read(self.instance.path("alias/mbox")).unwrap_or_default();
-        let texts = messages_of(&String::from_utf8_lossy(&bytes));
-        let (whole, torn): (Vec<_>, Vec<_>) = texts.into_iter().partition(|text| Number::of(text).is_ok());
+        let Mbox { whole, torn } = Mbox::read(&self.instance.path("alias/mbox"));
         let mut verdict = ledger.judge("ann", &whole, wanted);
         verdict.extra_copies += torn.len();
         if torn.len() > 1 {
@@ -234,24 +197,4 @@ fn mounted(image: &Image, directory: &Path, programs: &Path) -> Mount {
     let mount = Mount::new(image, directory);
     mount.overlay(programs, &mount.point().join("mail/bin"));
     mount
-}
-
-/// The messages that are accepted and not delivered.
-pub fn waiting(instance: &Instance) -> Vec<String> {
-    let is_message = |name: &String| name.starts_with("todo/") || name.starts_with("info/");
-    instance.queue().into_iter().filter(is_message).collect()
-}
-
-/// The messages of an mbox: what stands between its `From ` lines, without the blank line that follows each.
-fn messages_of(mbox: &str) -> Vec<String> {
-    let whole = mbox.strip_suffix('\n').unwrap_or(mbox);
-    let behind_from_line = |text: &str| text.split_once('\n').unwrap_or_default().1.to_owned();
-    whole.split("\nFrom ").filter(|text| !text.is_empty()).map(behind_from_line).collect()
-}
-
-#[test]
-fn an_mbox_is_taken_apart_at_its_from_lines() {
-    assert_eq!(messages_of("From a\nA: b\n\nx\n\nFrom b\ny\n\n"), ["A: b\n\nx\n", "y\n"]);
-    assert_eq!(messages_of(""), Vec::<String>::new());
-    assert_eq!(messages_of("From a\nhalf"), ["half"]);
 }

@@ -1,4 +1,4 @@
-//! One message by SMTP: all that a client says, and what the server's replies to it mean.
+//! Messages by SMTP: all that a client says, and what the server's replies to it mean.
 
 use super::ledger::Number;
 
@@ -13,15 +13,19 @@ pub enum Answer {
     RefusedForEver,
 }
 
-/// All that the client says, at once.
-pub fn session(number: Number, sender: &str, recipients: &[String]) -> String {
+/// All that the client says, at once, to send these messages to these recipients.
+pub fn session(numbers: &[Number], sender: &str, recipients: &[String]) -> String {
     let recipients: String =
         recipients.iter().map(|recipient| format!("RCPT TO:<{recipient}>\r\n")).collect();
-    let text = number.text().replace('\n', "\r\n");
-    format!("EHLO client\r\nMAIL FROM:<{sender}>\r\n{recipients}DATA\r\n{text}.\r\nQUIT\r\n")
+    let transaction = |number: &Number| {
+        let text = number.text().replace('\n', "\r\n");
+        format!("MAIL FROM:<{sender}>\r\n{recipients}DATA\r\n{text}.\r\n")
+    };
+    let transactions: String = numbers.iter().map(transaction).collect();
+    format!("EHLO client\r\n{transactions}QUIT\r\n")
 }
 
-/// What the replies to it mean. What comes after a DATA that was refused is about the lines of the message, which
+/// What the replies to one message mean. What comes after a DATA that was refused is about the lines of the message, which
 /// were on their way already.
 pub fn answer(replies: &str, recipients: &[String]) -> Answer {
     let is_last_line = |line: &&str| line.as_bytes().get(3) == Some(&b' ');

@@ -1,8 +1,7 @@
 //! Processes that are killed while mail goes through: nothing is lost, and little is done twice.
 
-use crate::queue_states::set_age;
 use harness::messages;
-use harness::{Call, HOST, Instance, Running, settles, wait_until};
+use harness::{Call, HOST, Instance, Running, STRAY_HOURS, set_age, settles, wait_until};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
@@ -107,7 +106,7 @@ fn r7_whatever_is_killed_every_accepted_message_arrives() {
     // What killed qmail-queues left is nobody's message, and is collected once it is old enough.
     for name in instance.queue() {
         assert!(["mess/", "intd/", "pid/"].iter().any(|kind| name.starts_with(kind)), "{name}");
-        set_age(&instance.path("queue").join(name), 37);
+        set_age(&instance.path("queue").join(name), STRAY_HOURS).expect("an age");
     }
     instance.start();
     instance.wait_until_delivered();

@@ -1,11 +1,10 @@
 //! What a crash left in the queue, in each of the states that a message can be in, and the next start.
 
 use harness::messages;
-use harness::{HOST, Instance, owner_uid, wait_until};
-use std::fs::{self, File, FileTimes};
+use harness::{HOST, Instance, owner_uid, set_age, wait_until};
+use std::fs::{self, File};
 use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
 
 /// A message in the queue of an installation in which nothing runs.
 struct Queued<'a> {
@@ -50,16 +49,9 @@ impl<'a> Queued<'a> {
 
     /// As if nobody had touched the message for so many hours.
     fn idle_for(self, hours: u64) -> Queued<'a> {
-        set_age(&self.path("mess"), hours);
+        set_age(&self.path("mess"), hours).expect("an age");
         self
     }
-}
-
-/// As if nobody had touched a file for so many hours.
-pub fn set_age(path: &Path, hours: u64) {
-    let time = SystemTime::now() - Duration::from_secs(3600 * hours);
-    let file = File::options().write(true).open(path).expect("a file");
-    file.set_times(FileTimes::new().set_accessed(time).set_modified(time)).expect("its times");
 }
 
 /// B4, R8: what a power cut can leave; a bounce record that is torn is told nevertheless.

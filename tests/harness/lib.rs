@@ -3,6 +3,7 @@
 //! A test runs real programs with real descriptors and looks at exit status, bytes out and files left.
 //! The programs are those of the last `cargo build` of the same profile; see [`program`].
 
+mod age;
 mod call;
 mod dns_server;
 pub mod fault;
@@ -22,6 +23,7 @@ mod tcp_server;
 mod user_home;
 mod wait;
 
+pub use age::{STRAY_HOURS, set_age};
 pub use call::{Call, Outcome};
 pub use dns_server::{Answer, DnsServer, Record};
 pub use filled_queue::Stage;
@@ -37,7 +39,7 @@ pub use smtp_peer::{Script, SmtpPeer};
 pub use smtp_sink::{SmtpSink, Taken};
 pub use tcp_server::TcpServer;
 pub use user_home::{LocalDelivery, UserHome};
-pub use wait::{settles, wait_until};
+pub use wait::{settles, settles_within, wait_until};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The server. It ends when it is dropped.
 pub struct SmtpSink {
@@ -15,6 +16,7 @@ pub struct SmtpSink {
 struct Shared {
     taken: Mutex<Vec<Taken>>,
     is_busy: AtomicBool,
+    is_silent: AtomicBool,
     has_ended: AtomicBool,
 }
 
@@ -57,6 +59,27 @@ impl SmtpSink {
         self.shared.is_busy.store(is_busy, Ordering::SeqCst);
     }
 
+    /// Greets nobody until it is told otherwise.
+    pub fn be_silent(&self, is_silent: bool) {
+        self.shared.is_silent.store(is_silent, Ordering::SeqCst);
+    }
+
+    /// What `control/smtproutes` has to be for all remote mail to come here.
+    pub fn route(&self) -> String {
+        format!(":127.0.0.1:{}\n", self.port())
+    }
+
+    /// The texts of what came so far.
+    pub fn texts(&self) -> Vec<String> {
+        let taken = self.shared.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.iter().map(|taken| taken.text.clone()).collect()
+    }
+
+    /// Takes them.
+    pub fn take_texts(&self) -> Vec<String> {
+        self.take().into_iter().map(|taken| taken.text).collect()
+    }
+
     /// Takes what came so far.
     pub fn take(&self) -> Vec<Taken> {
         std::mem::take(&mut *self.shared.taken.lock().unwrap_or_else(PoisonError::into_inner))
@@ -74,6 +97,9 @@ fn converse(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     let mut writer = stream;
     let mut reader = BufReader::new(stream);
     let mut recipients = Vec::new();
+    while shared.is_silent.load(Ordering::SeqCst) && !shared.has_ended.load(Ordering::SeqCst) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     writer.write_all(b"220 sink\r\n")?;
     loop {
         let line = line(&mut reader)?;

@@ -14,13 +14,18 @@ pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
 }
 
 /// Whether the condition comes to hold while we are patient.
-pub fn settles(mut condition: impl FnMut() -> bool) -> bool {
+pub fn settles(condition: impl FnMut() -> bool) -> bool {
+    settles_within(PATIENCE, Duration::from_millis(10), condition)
+}
+
+/// The same with another patience, and another pause between two looks.
+pub fn settles_within(patience: Duration, pause: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < patience {
         if condition() {
             return true;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(pause);
     }
     condition()
 }

@@ -4,14 +4,13 @@
 //! wrong. Whatever goes wrong, it is wrong for the moment only: the message is delivered by a later attempt, if not by this
 //! one, and nobody gets a bounce. A recipient may have a second copy, because this attempt may have succeeded unheard.
 
-use super::mbox;
 use super::points::{Point, points};
 use super::site::{Site, at_host, comes_true, is_possible, judge_each};
 use crate::ledger::{Ledger, Number};
+use crate::mbox::Mbox;
 use crate::report::{Report, Scope};
 use harness::SmtpSink;
 use harness::fault::Order;
-use std::fs;
 
 /// Points between two recoveries.
 const BATCH: usize = 100;
@@ -187,7 +186,7 @@ fn list_calls(site: &mut Site, work: &Work) -> Vec<harness::fault::Seen> {
     site.order(&key, Order::List);
     site.instance.start();
     assert_eq!(send(site, work, number), 0);
-    assert!(comes_true(|| site.accepted_files() == 0), "{}", site.instance.log());
+    assert!(comes_true(|| site.instance.waiting().is_empty()), "{}", site.instance.log());
     site.stop();
     let listed = site.listed(&key);
     site.recover("no fault");
@@ -228,12 +227,11 @@ fn try_points(
 fn take(site: &Site, sink: &SmtpSink, work: &Work) -> (Vec<String>, usize) {
     match work.place {
         Place::Maildir => (site.take_delivered(), 0),
-        Place::Sink => (sink.take().into_iter().map(|taken| taken.text).collect(), 0),
+        Place::Sink => (sink.take_texts(), 0),
         Place::Mbox => {
-            let path = site.instance.path("alias/Mailbox");
-            let mbox = fs::read_to_string(&path).expect("an mbox");
+            let Mbox { whole, torn } = Mbox::read(&site.instance.path("alias/Mailbox"));
             site.instance.write("alias/Mailbox", TORN);
-            mbox::messages(&mbox)
+            (whole, torn.len())
         }
     }
 }

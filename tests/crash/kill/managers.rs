@@ -88,7 +88,7 @@ fn sweep(sample: usize, program: &'static str) {
 impl Experiment {
     fn prepare(program: &'static str) -> Experiment {
         let (site, sink) = (Site::new(), SmtpSink::start().expect("a sink"));
-        site.instance.write("control/smtproutes", format!(":127.0.0.1:{}\n", sink.port()));
+        site.instance.write("control/smtproutes", sink.route());
         site.instance.write("control/conf-split", SPLIT);
         site.make_faulty(program);
         Experiment { site, sink, program }

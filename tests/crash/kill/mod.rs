@@ -22,7 +22,6 @@ mod agents;
 mod ends;
 mod faulty;
 mod managers;
-mod mbox;
 mod points;
 mod site;
 mod submitters;

@@ -5,18 +5,15 @@
 use crate::ledger::{Ledger, Number};
 use crate::report::Report;
 use harness::fault::{Order, Seen};
-use harness::{HOST, Instance, put_program};
+use harness::{HOST, Instance, STRAY_HOURS, put_program, set_age};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use unix::signal::Signal;
 
 /// How long nothing may happen. Not a claim about speed: a program may itself wait for half a minute.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A message that was deferred again since the last alarm needs another one.
-const LOOKS_BETWEEN_ALARMS: usize = 10;
 
 /// The installation.
 pub struct Site {
@@ -33,15 +30,8 @@ pub fn at_host(name: &str) -> String {
 }
 
 /// Waits until the condition holds; whether it came to hold before the patience ended.
-pub fn comes_true(mut condition: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if condition() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    condition()
+pub fn comes_true(condition: impl FnMut() -> bool) -> bool {
+    harness::settles_within(PATIENCE, Duration::from_millis(2), condition)
 }
 
 /// Whether this machine can do the experiments; if not, says so aloud.
@@ -113,29 +103,9 @@ impl Site {
         self.instance.clear_log();
         // A host that did not answer is left alone for an hour otherwise.
         self.instance.call("qmail-tcpok").run();
-        // Only a queue in which nothing runs is known to be empty: files pass from one directory to another while they are listed.
-        loop {
-            self.instance.start();
-            let mut looks = 0_usize;
-            let has_recovered = comes_true(|| {
-                if looks.is_multiple_of(LOOKS_BETWEEN_ALARMS) {
-                    self.instance.signal(Signal::SIGALRM);
-                }
-                looks += 1;
-                self.accepted_files() == 0
-            });
-            assert!(has_recovered, "after {after}: {:?}\n{}", self.instance.queue(), self.instance.log());
-            self.stop();
-            if self.accepted_files() == 0 {
-                return;
-            }
+        if let Err(what) = self.instance.deliver_everything() {
+            panic!("after {after}: {what}");
         }
-    }
-
-    /// Messages that the queue has accepted and not done with.
-    pub fn accepted_files(&self) -> usize {
-        let queue = self.instance.queue();
-        queue.iter().filter(|name| name.starts_with("todo/") || name.starts_with("info/")).count()
     }
 
     /// Ends the queue manager when its deliveries have ended.
@@ -150,7 +120,8 @@ impl Site {
     pub fn collect_strays(&mut self) {
         for name in self.instance.queue() {
             assert!(["mess/", "intd/", "pid/"].iter().any(|kind| name.starts_with(kind)), "{name}");
-            set_age(&self.instance.path("queue").join(name));
+            // What qmail-clean took with another file is gone already.
+            let _ = set_age(&self.instance.path("queue").join(name), STRAY_HOURS);
         }
         self.instance.start();
         let is_empty = comes_true(|| self.instance.queue().is_empty());
@@ -205,14 +176,4 @@ fn take(maildir: &Path) -> Vec<String> {
         String::from_utf8_lossy(&text).into_owned()
     });
     taken.collect()
-}
-
-/// As if nobody had touched a file for 37 hours.
-fn set_age(path: &Path) {
-    let time = std::time::SystemTime::now() - Duration::from_hours(37);
-    // What qmail-clean took with another file is gone already.
-    if let Ok(file) = fs::File::options().write(true).open(path) {
-        let times = fs::FileTimes::new().set_accessed(time).set_modified(time);
-        file.set_times(times).expect("its times");
-    }
 }

@@ -8,6 +8,7 @@ use super::points::{Point, points};
 use super::site::{Site, at_host, comes_true, is_possible, judge_each};
 use crate::ledger::{Ledger, Number};
 use crate::report::{Report, Scope};
+use crate::smtp_session;
 use harness::fault::Order;
 use std::process::{Command, Stdio};
 
@@ -62,13 +63,7 @@ fn kill_qmail_inject_at_any_call_and_what_it_accepted_is_delivered() {
 /// R7
 #[test]
 fn kill_qmail_smtpd_at_any_call_and_what_it_accepted_is_delivered() {
-    let input = |number: Number| {
-        let (sender, joe) = (at_host("sender"), at_host("joe"));
-        let text = number.text().replace('\n', "\r\n");
-        format!(
-            "EHLO client.example\r\nMAIL FROM:<{sender}>\r\nRCPT TO:<{joe}>\r\nDATA\r\n{text}.\r\nQUIT\r\n"
-        )
-    };
+    let input = |number: Number| smtp_session::session(&[number], &at_host("sender"), &[at_host("joe")]);
     let submitter = Submitter {
         program: "qmail-smtpd",
         arguments: Vec::new(),
@@ -91,15 +86,7 @@ fn kill_qmail_qmtpd_at_any_call_and_what_it_accepted_is_delivered() {
         let message = netstring(&format!("\n{}", number.text()));
         message + &netstring(&at_host("sender")) + &netstring(&netstring(&at_host("joe")))
     };
-    let submitter = Submitter {
-        program: "qmail-qmtpd",
-        arguments: Vec::new(),
-        environment: &CLIENT,
-        input,
-        with: With::Client,
-        is_accepted: says_k,
-    };
-    sweep(30, &submitter);
+    sweep(30, &quick_server("qmail-qmtpd", input));
 }
 
 /// R7
@@ -109,15 +96,13 @@ fn kill_qmail_qmqpd_at_any_call_and_what_it_accepted_is_delivered() {
         let message = netstring(&number.text());
         netstring(&(message + &netstring(&at_host("sender")) + &netstring(&at_host("joe"))))
     };
-    let submitter = Submitter {
-        program: "qmail-qmqpd",
-        arguments: Vec::new(),
-        environment: &CLIENT,
-        input,
-        with: With::Client,
-        is_accepted: says_k,
-    };
-    sweep(30, &submitter);
+    sweep(30, &quick_server("qmail-qmqpd", input));
+}
+
+/// A server of QMTP or QMQP.
+fn quick_server(program: &'static str, input: fn(Number) -> String) -> Submitter {
+    let (arguments, environment) = (Vec::new(), &CLIENT);
+    Submitter { program, arguments, environment, input, with: With::Client, is_accepted: says_k }
 }
 
 fn netstring(contents: &str) -> String {

@@ -3,8 +3,9 @@
 use super::experiment::{Experiment, try_points};
 use crate::ledger::{Ledger, Verdict};
 use crate::site::{Recipient, Site, envelope, sender, with_padding};
+use crate::smtp_session::session;
 use crate::tracer::{Tracer, strace};
-use harness::{HOST, Running};
+use harness::Running;
 use std::fs::File;
 use std::process::Stdio;
 
@@ -50,9 +51,10 @@ impl Experiment for Smtp {
     }
 
     fn until_stopped(&self, site: &mut Site, ledger: &Ledger, tracer: &Tracer) -> (bool, Vec<Running>) {
+        let recipients = Recipient::ALL.map(Recipient::address);
         let numbers: Vec<_> = (0..MESSAGES).map(|_| ledger.draw()).collect();
         let said = site.instance.beside("client.in");
-        std::fs::write(&said, session(numbers.iter().map(|number| number.text()))).expect("a session");
+        std::fs::write(&said, session(&numbers, &sender(), &recipients)).expect("a session");
         let heard = site.instance.beside("client.out");
         let smtpd = site.instance.command(&site.instance.path("bin/qmail-smtpd"));
         let mut command = tracer.around(&smtpd, site.instance.command(&strace()));
@@ -69,18 +71,6 @@ impl Experiment for Smtp {
     fn recover(&self, site: &mut Site, ledger: &Ledger) -> Verdict {
         site.deliver_and_judge(ledger)
     }
-}
-
-/// What a client says that does not wait for replies.
-fn session(texts: impl Iterator<Item = String>) -> String {
-    let recipients =
-        Recipient::ALL.map(|recipient| format!("RCPT TO:<{}>\r\n", recipient.address())).concat();
-    let transaction = |text: String| {
-        let text = text.replace('\n', "\r\n");
-        format!("MAIL FROM:<{}>\r\n{recipients}DATA\r\n{text}.\r\n", sender())
-    };
-    let transactions: String = texts.map(transaction).collect();
-    format!("EHLO client.{HOST}\r\n{transactions}QUIT\r\n")
 }
 
 /// R8

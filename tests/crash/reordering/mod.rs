@@ -68,7 +68,7 @@ fn try_cuts(stage: &Stage, recorded: &Recorded, cuts: &[Cut], mut judged: impl F
         cut.acknowledged(&recorded.events).for_each(|number| ledger.acknowledge(number));
         ledger.hit_all();
         let mut site = stage.prepared.on(directory, image);
-        let stuck = site.deliver_everything().err().into_iter().collect();
+        let stuck = site.instance.deliver_everything().err().into_iter().collect();
         let verdict = site.judge(&ledger, session::has).and(Verdict { extra_copies: 0, wrong: stuck });
         site.leave();
         judged(cut, ledger.acknowledged().len(), verdict);

@@ -153,7 +153,7 @@ fn finish(
     }
     wait_until("the messages that need no help", || {
         messages.for_joe().iter().all(|number| is_in(laboratory, "joe", *number))
-            && !laboratory.next_host.messages().is_empty()
+            && !laboratory.next_host.texts().is_empty()
             && is_in(laboratory, "bounces", messages.with_bounce)
     });
     if experiment.looks_expired() {

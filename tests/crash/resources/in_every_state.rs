@@ -66,7 +66,7 @@ impl Messages {
         // The stubborn one is delivered or bounced; all others have one place where they have to be.
         let (bounced, bounces): (Vec<_>, Vec<_>) = in_maildir("bounces").into_iter().partition(is_stubborn);
         let (delivered, others): (Vec<_>, Vec<_>) = in_maildir("joe").into_iter().partition(is_stubborn);
-        let (ledger, far) = (&laboratory.ledger, laboratory.next_host.messages());
+        let (ledger, far) = (&laboratory.ledger, laboratory.next_host.texts());
         ledger
             .judge("joe", &others, |number| self.for_joe().contains(&number))
             .and(

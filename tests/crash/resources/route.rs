@@ -53,7 +53,7 @@ impl Route {
                 // Somebody for whom the server relays: one recipient is on another host.
                 command.env("TCPREMOTEIP", "192.0.2.1").env("RELAYCLIENT", "");
                 command
-                    .stdin(file_of(&smtp_session::session(number, &sender(), &recipients())))
+                    .stdin(file_of(&smtp_session::session(&[number], &sender(), &recipients())))
                     .stdout(Stdio::piped())
                     .stderr(Stdio::null());
                 let mut running = Running::start(&mut command);

@@ -1,8 +1,8 @@
 //! Mail for the suite, as long as something else goes on: two clients by SMTP and one that injects.
 
 use super::super::ledger::{Ledger, Number, Verdict};
+use super::super::mbox::Mbox;
 use super::super::smtp_session::{self, Answer};
-use super::mbox::Mbox;
 use super::suite::{Suite, recipients, sender};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -49,7 +49,7 @@ impl<'a> Load<'a> {
 
     /// Whether the server said that it has the message.
     fn by_smtp(&self, number: Number) -> bool {
-        let session = smtp_session::session(number, &sender(), &recipients());
+        let session = smtp_session::session(&[number], &sender(), &recipients());
         let mut replies = Vec::new();
         let talked = TcpStream::connect(("127.0.0.1", self.suite.port)).and_then(|mut stream| {
             stream.set_read_timeout(Some(Duration::from_secs(30)))?;
@@ -73,14 +73,14 @@ impl<'a> Load<'a> {
     pub fn judge(&self, killed_deliveries: usize) -> Verdict {
         let everybody = |_: Number| true;
         let in_maildir = |name: &str| harness::messages(&self.suite.path("alias").join(name));
-        let mbox = Mbox::read(&self.suite.path("alias/box"), &sender());
+        let mbox = Mbox::read(&self.suite.path("alias/box"));
         let mut verdict = self.ledger.judge("box", &mbox.whole, everybody);
         for name in ["joe", "bounces"] {
             verdict = verdict.and(self.ledger.judge(name, &in_maildir(name), everybody));
         }
-        verdict = verdict.and(self.ledger.judge("far", &self.suite.next_host.messages(), everybody));
-        if mbox.torn > killed_deliveries {
-            let (torn, kills) = (mbox.torn, killed_deliveries);
+        verdict = verdict.and(self.ledger.judge("far", &self.suite.next_host.texts(), everybody));
+        if mbox.torn.len() > killed_deliveries {
+            let (torn, kills) = (mbox.torn.len(), killed_deliveries);
             verdict.wrong.push(format!("box: {torn} parts of messages after {kills} killed deliveries"));
         }
         verdict

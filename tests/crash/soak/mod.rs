@@ -8,7 +8,6 @@
 
 mod load;
 mod long_lived;
-mod mbox;
 mod suite;
 
 use super::ledger::Ledger;

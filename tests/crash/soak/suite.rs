@@ -1,8 +1,9 @@
 //! The suite as it runs after boot: svscan with the services qmail and smtpd. As root, in an installation with its accounts; else all
 //! as one user.
 
-use super::super::next_host::NextHost;
-use harness::{Call, HOST, Installation, Instance, Running, as_owner, free_port, is_root, processes_in};
+use harness::{
+    Call, HOST, Installation, Instance, Running, SmtpSink, as_owner, free_port, is_root, processes_in,
+};
 use harness::{settles, wait_until};
 use std::fs;
 use std::net::TcpStream;
@@ -35,7 +36,7 @@ enum Home {
 pub struct Suite {
     svscan: Running,
     pub port: u16,
-    pub next_host: NextHost,
+    pub next_host: SmtpSink,
     home: Home,
 }
 
@@ -44,7 +45,7 @@ impl Suite {
     pub fn start() -> Suite {
         let installation = if is_root() { Installation::new() } else { None };
         let home = installation.map_or_else(|| Home::OfOneUser(Instance::new()), Home::OfAccounts);
-        let (next_host, port) = (NextHost::start(), free_port());
+        let (next_host, port) = (SmtpSink::start().expect("the next host"), free_port());
         home.put("control/smtproutes", &next_host.route());
         for name in ["joe", "bounces"] {
             home.put(&format!("alias/.qmail-{name}"), &format!("./{name}/\n"));
