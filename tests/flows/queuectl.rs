@@ -292,6 +292,8 @@ fn ten_thousand_messages_are_held_removed_expired_and_retried_while_they_are_del
         maildir
     });
     let [keep, hold, remove, expire, retry] = &maildirs;
+    // Deliveries that would be over before all orders are given could not meet them.
+    instance.alias("keep-default", &format!("|sleep 0.3\n{}/\n", keep.display()));
     let bounces = instance.mailbox("bounces");
     instance.alias("expire", &format!("{}/\n", bounces.display()));
     instance.alias("remove", &format!("{}/\n", bounces.display()));
@@ -312,8 +314,7 @@ fn ten_thousand_messages_are_held_removed_expired_and_retried_while_they_are_del
         let (code, text) = queuectl(&instance, &[verb, "-s", &format!("{part}@{HOST}")]);
         assert_eq!(code, 0, "{text}");
         let orders = text.lines().filter(|line| !line.ends_with("not in the queue")).count();
-        // Deliveries go on meanwhile, and are quick: a part of the messages is enough.
-        assert!(orders > MANY / 500, "{verb} came after the deliveries: {orders}");
+        assert!(orders > MANY / 20, "{verb} came after the deliveries: {orders}");
     };
     order("hold", "hold");
     order("remove", "remove");
