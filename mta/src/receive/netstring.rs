@@ -118,7 +118,8 @@ impl Reader {
     /// Whether the netstring that is being read can still be complete within so many bytes.
     pub fn fits(&self, left: u64) -> bool {
         match &self.state {
-            State::Length(length) => length.is_untouched() || left > 1,
+            // While there is a byte, a further digit may come, and make the length one that nobody can mean.
+            State::Length(length) => length.is_untouched() || left > 0,
             State::Contents(contents) => *contents < left,
         }
     }

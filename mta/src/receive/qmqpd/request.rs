@@ -167,6 +167,15 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_fills_the_request_is_too_large_in_pieces_of_any_size() {
+        let wire = b"23:0000000000000800080000900";
+        for piece in [1, 5, 1000] {
+            let (_, _, malformed) = decode_all(wire, piece);
+            assert_eq!(malformed, Some(Malformed::TooLarge), "pieces of {piece}");
+        }
+    }
+
+    #[test]
     fn what_is_not_the_protocol_is_refused() {
         for wire in [
             &b"5:hello,"[..],
