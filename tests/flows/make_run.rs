@@ -13,7 +13,10 @@ use std::time::Duration;
 use unix::process::Pid;
 use unix::signal::Signal;
 
-/// What runs in an instance.
+/// Programs that are there from the first message on, because they are kept.
+const KEPT: [&str; 4] = ["qmail-getpw", "qmail-local", "qmail-queue", "qmail-smtpd"];
+
+/// What runs in an instance besides.
 const PROGRAMS: [&str; 13] = [
     "accustamp",
     "accustamp",
@@ -86,8 +89,10 @@ impl TryOut {
         processes_in(&self.path("bin"))
     }
 
+    /// Those that are there whether there is mail or not.
     fn program_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.processes().into_iter().map(|(_, name)| name).collect();
+        let names = self.processes().into_iter().map(|(_, name)| name);
+        let mut names: Vec<String> = names.filter(|name| !KEPT.contains(&name.as_str())).collect();
         names.sort();
         names
     }

@@ -25,7 +25,7 @@ const TCPTO_SIZE: usize = 1024;
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
     let home = Home::of_this_program()?;
     forget_timeouts(&home);
-    super::run(&home, &RemoteAgent)
+    super::run(&home, RemoteAgent)
 }
 
 /// After a restart every host gets its chance. Failure does no harm: entries grow old by themselves.
