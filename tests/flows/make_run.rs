@@ -14,7 +14,7 @@ use unix::process::Pid;
 use unix::signal::Signal;
 
 /// Programs that are there from the first message on, because they are kept.
-const KEPT: [&str; 4] = ["qmail-getpw", "qmail-local", "qmail-queue", "qmail-smtpd"];
+const KEPT: [&str; 5] = ["qmail-getpw", "qmail-local", "qmail-queue", "qmail-remote", "qmail-smtpd"];
 
 /// What runs in an instance besides.
 const PROGRAMS: [&str; 13] = [
