@@ -4,8 +4,8 @@
 
 use super::config::write_new;
 use super::home::{DEFAULT_HOME, Home, Role};
-use super::{Attributes, say, trouble};
-use std::fs::{self, Metadata};
+use super::{say, trouble};
+use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -196,19 +196,29 @@ pub(super) fn differences(home: &Home) -> Result<Vec<(PathBuf, String)>, Failure
     let mut differences = Vec::new();
     for service in NAMES {
         let log = log_directory(home, service);
-        let attributes = Attributes { uid: qmaill.uid, gid: qmaill.gid, mode: log_mode(home) };
-        let found = super::check::attribute_differences(&log, "directory", Metadata::is_dir, &attributes);
-        differences.extend(found.into_iter().map(|difference| (log.clone(), difference)));
+        if let Some(difference) = log_difference(&log, qmaill.uid) {
+            differences.push((log, difference));
+        }
     }
     let rules = ("service/smtpd/rules.cdb", None);
     let files = TEMPLATES.iter().map(|template| (template.path, Some(template.mode))).chain([rules]);
     for (name, mode) in files {
         let path = home.path().join(name);
-        if let Some(difference) = file_difference(&path, mode) {
+        if let Some(difference) = file_difference(&path, mode).filter(|_| is_wanted(&path)) {
             differences.push((path, difference));
         }
     }
     Ok(differences)
+}
+
+/// Who may read a log is the administrator's decision; who writes it is not.
+fn log_difference(path: &Path, owner: u32) -> Option<String> {
+    match fs::metadata(path) {
+        Err(error) => Some(failure::describe(&error).to_owned()),
+        Ok(found) if !found.is_dir() => Some("is not a directory".to_owned()),
+        Ok(found) if found.uid() != owner => Some(format!("belongs to user {}, not {owner}", found.uid())),
+        Ok(_) => None,
+    }
 }
 
 fn file_difference(path: &Path, mode: Option<u32>) -> Option<String> {
@@ -229,13 +239,17 @@ fn shell_quoted(word: &str) -> String {
     if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// A log directory belongs to the account that writes logs, and nobody else reads it.
+/// A log directory belongs to the account that writes logs, and nobody else reads a new one.
 fn make_log_directory(home: &Home, service: &str) -> Result<(), Failure> {
     let path = log_directory(home, service);
-    if path.is_dir() {
-        return Ok(());
-    }
     let qmaill = home.account(Role::Qmaill)?;
+    if path.is_dir() {
+        if log_difference(&path, qmaill.uid).is_none() {
+            return Ok(());
+        }
+        return std::os::unix::fs::chown(&path, Some(qmaill.uid), None)
+            .map_err(|error| trouble("give to its account", &path, &error));
+    }
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| trouble("create", parent, &error))?;
     }
