@@ -39,6 +39,8 @@ fn an_installation_is_as_the_manual_says_and_check_names_whatever_differs() {
         ("bin/qmail-send", "root", 0o711),
         ("bin/qmail-local", "root", 0o711),
         ("bin/qmail-inject", "root", 0o755),
+        ("boot/home", "root", 0o755),
+        ("boot/qmail.service", "root", 0o644),
     ] {
         let found = fs::symlink_metadata(installation.path(name)).expect(name);
         let expected = (uid_of(owner), qmail, mode);

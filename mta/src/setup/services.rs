@@ -182,12 +182,22 @@ fn fill_in(template: &Template, home: &Home, choices: &Choices) -> String {
     template.text.lines().map(line).collect()
 }
 
-/// A script with the path of the home in the line `QMAIL=`.
-pub(super) fn with_home(script: &[u8], home: &Home) -> Vec<u8> {
-    let quoted = format!("QMAIL={}\n", shell_quoted(&home.path().display().to_string()));
+/// What lies in `boot`, with the path of the home: in a script in the line `QMAIL=`, in a unit of systemd wherever the
+/// usual home stands.
+pub(super) fn with_home(text: &[u8], home: &Home) -> Vec<u8> {
+    let path = home.path().display().to_string();
+    if !text.starts_with(b"#!") {
+        return String::from_utf8_lossy(text).replace(DEFAULT_HOME, &unit_quoted(&path)).into_bytes();
+    }
+    let quoted = format!("QMAIL={}\n", shell_quoted(&path));
     let line =
         |line: &[u8]| if line.starts_with(b"QMAIL=") { quoted.clone().into_bytes() } else { line.to_vec() };
-    script.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
+    text.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
+}
+
+/// What systemd takes as it is between double quotes in a command line (systemd.service(5), "Command lines").
+fn unit_quoted(path: &str) -> String {
+    path.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$")
 }
 
 /// What is missing of the services, or has another kind, owner or mode. What a file says is the administrator's.
@@ -328,5 +338,18 @@ mod tests {
     fn a_path_with_blanks_and_quotes_stays_one_word() {
         assert_eq!(shell_quoted("/srv/mail"), "/srv/mail");
         assert_eq!(shell_quoted("/a b/it's"), r"'/a b/it'\''s'");
+        assert_eq!(unit_quoted(r#"/a b/$c/5%/"\"#), r#"/a b/$$c/5%%/\"\\"#);
+    }
+
+    #[test]
+    fn what_lies_in_boot_names_the_home() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(directory.path()).unwrap();
+        let path = directory.path().display();
+        let script = with_home(b"#!/bin/sh\nQMAIL=/var/qmail\n# of /var/qmail\n", &home);
+        let expected = format!("#!/bin/sh\nQMAIL={path}\n# of /var/qmail\n");
+        assert_eq!(String::from_utf8(script).unwrap(), expected);
+        let unit = with_home(b"ExecStart=svscan \"/var/qmail/service\"\n", &home);
+        assert_eq!(String::from_utf8(unit).unwrap(), format!("ExecStart=svscan \"{path}/service\"\n"));
     }
 }
