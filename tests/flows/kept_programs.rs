@@ -112,6 +112,35 @@ fn a_program_that_is_replaced_is_the_one_that_is_run() {
     instance.stop();
 }
 
+/// A program that does something and then runs ours does it for each message: ours is not kept in its place.
+#[test]
+fn what_stands_before_a_program_is_passed_each_time() {
+    let mut instance = Instance::in_memory();
+    let maildir = instance.mailbox("joe");
+    instance.start();
+    for name in ["qmail-queue", "qmail-local"] {
+        let path = instance.path("bin").join(name);
+        let real = path.with_extension("real");
+        put_program(&real, fs::read(&path).expect("the program"));
+        // A message that is none, with which it is found out whether the program knows how to copy itself, is not counted.
+        let script =
+            format!("#!/bin/sh\necho >>{}-$(id -u)\nexec $0.real \"$@\"\n", instance.path(name).display());
+        put_program(&path, script);
+    }
+    let counted = |name: &str| {
+        let count = instance.path(&format!("{name}-{}", harness::owner_uid()));
+        fs::read(count).map_or(0, |lines| lines.len())
+    };
+    let server = start_smtpd(&instance, &[]);
+    for number in 1..=3 {
+        assert!(send(&server, &format!("m{number}")).starts_with("250 ok "));
+        wait_until("the message is delivered", || messages(&maildir).len() == number);
+        assert!(["qmail-queue", "qmail-local"].iter().all(|name| counted(name) >= number));
+    }
+    drop(server);
+    instance.stop();
+}
+
 /// What a rule sets for one connection, and what it makes qmail-queue, is not there in the next.
 #[test]
 fn each_connection_has_the_environment_of_its_rule() {

@@ -41,7 +41,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The variable that makes a program a server, and says on which descriptor.
+/// The variable that makes a program a server: the descriptor of the socket, and device and inode of the program's file, with
+/// spaces between them.
 const VARIABLE: &str = "FORK_SERVER";
 /// What a server says when it is ready.
 const READY: &[u8] = b"ready";
@@ -114,7 +115,7 @@ impl ForkServer {
         // The caller may have closed the standard ones, whose numbers are placed over.
         let theirs = descriptor::move_above(theirs, packet::NUMBERS_END)?;
         let pid = process::fork(|| {
-            let _ = prepare().and_then(|()| become_server(program, &theirs));
+            let _ = prepare().and_then(|()| become_server(program, mark, &theirs));
             NOT_STARTED
         })?;
         drop(theirs);
@@ -176,13 +177,16 @@ impl ForkServer {
 const NOT_STARTED: u8 = 111;
 
 /// In the child: standard input and output that lead nowhere, then the program.
-fn become_server(program: &Path, socket: &OwnedFd) -> io::Result<()> {
+fn become_server(program: &Path, mark: Mark, socket: &OwnedFd) -> io::Result<()> {
     let nowhere = File::options().read(true).write(true).open("/dev/null")?;
     descriptor::place_all(&[(nowhere.as_fd(), 0), (nowhere.as_fd(), 1)])?;
     descriptor::set_inheritable(socket, true)?;
     signal::unblock_all();
+    signal::default(Signal::SIGCHLD);
+    signal::default(Signal::SIGPIPE);
     let mut environment = Environment::inherited();
-    environment.set(VARIABLE, socket.as_raw_fd().to_string());
+    let Mark { file: (device, inode), .. } = mark;
+    environment.set(VARIABLE, format!("{} {device} {inode}", socket.as_raw_fd()));
     Err(exec::exec(&[program.as_os_str().as_bytes().to_vec()], &environment, Search::Direct))
 }
 

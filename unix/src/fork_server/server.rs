@@ -1,7 +1,7 @@
 //! The server's side: a program that waits for calls, and the copies of it.
 
 use super::packet::{self, Packet};
-use super::{NOT_STARTED, Parent, READY, VARIABLE};
+use super::{Mark, NOT_STARTED, Parent, READY, VARIABLE};
 use crate::signal::{self, Signal};
 use crate::{account, descriptor, environment, process};
 use nix::errno::Errno;
@@ -9,6 +9,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use std::fs::File;
 use std::io::{self, IoSliceMut, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
 
 /// A program that is to wait for calls.
 pub(crate) struct Server {
@@ -32,11 +33,17 @@ enum Next {
 }
 
 impl Server {
-    /// This program as a server, if whoever started it wants one.
+    /// This program as a server, if whoever started it wants one: of it, and not of a program in its place that has run it then. Such a
+    /// program has something to do for each call.
     pub fn wanted() -> Option<Server> {
-        let number = environment::get(VARIABLE)?;
+        let wish = environment::get(VARIABLE)?;
         environment::remove(VARIABLE);
-        let number = std::str::from_utf8(&number).ok()?.parse::<RawFd>().ok().filter(|number| *number > 2)?;
+        let mut words = std::str::from_utf8(&wish).ok()?.split(' ');
+        let number = words.next()?.parse::<RawFd>().ok().filter(|number| *number > 2)?;
+        let file = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        if Mark::of(Path::new("/proc/self/exe")).ok()?.file != file {
+            return None;
+        }
         let given = descriptor::inherited(number).ok()?;
         Some(Server { socket: descriptor::move_above(given, packet::NUMBERS_END).ok()? })
     }
@@ -147,7 +154,7 @@ mod tests {
     use super::*;
     use crate::account::Identity;
     use crate::environment::Environment;
-    use crate::fork_server::{Call, ForkServer, Mark};
+    use crate::fork_server::{Call, ForkServer};
     use crate::process::{Ended, wait_for};
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     use std::io::Read;
