@@ -5,13 +5,13 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 
-/// An SMTP server that keeps its programs.
-fn start_smtpd(instance: &Instance, variables: &[(&str, &str)]) -> TcpServer {
+/// A server of mail that keeps its programs.
+fn start_server(instance: &Instance, name: &str, variables: &[(&str, &str)]) -> TcpServer {
     let uid = harness::owner_uid().to_string();
     let identity = if harness::is_root() { vec!["-u", &uid, "-g", &uid] } else { Vec::new() };
     let options = [vec!["-kHRl0"], identity].concat();
-    let smtpd = instance.path("bin/qmail-smtpd");
-    let command = [smtpd.to_str().expect("a path")];
+    let program = instance.path("bin").join(name);
+    let command = [program.to_str().expect("a path")];
     TcpServer::start(&harness::program("tcpserver"), &options, "127.0.0.1", &command, variables)
 }
 
@@ -43,7 +43,7 @@ fn r7_mail_flows_whichever_of_the_kept_programs_is_killed() {
     let mut instance = Instance::in_memory();
     let maildir = instance.mailbox("joe");
     instance.start();
-    let server = start_smtpd(&instance, &[]);
+    let server = start_server(&instance, "qmail-smtpd", &[]);
     let mut sent = Vec::new();
     let mut deliver = |instance: &Instance, subject: &str| {
         let reply = send(&server, subject);
@@ -83,7 +83,7 @@ fn a_program_that_is_replaced_is_the_one_that_is_run() {
     let mut instance = Instance::in_memory();
     let maildir = instance.mailbox("joe");
     instance.start();
-    let server = start_smtpd(&instance, &[]);
+    let server = start_server(&instance, "qmail-smtpd", &[]);
     assert!(send(&server, "first").starts_with("250 ok "));
     wait_until("the message is delivered", || subjects(&maildir) == ["first"]);
 
@@ -131,7 +131,7 @@ fn what_stands_before_a_program_is_passed_each_time() {
         let count = instance.path(&format!("{name}-{}", harness::owner_uid()));
         fs::read(count).map_or(0, |lines| lines.len())
     };
-    let server = start_smtpd(&instance, &[]);
+    let server = start_server(&instance, "qmail-smtpd", &[]);
     for number in 1..=3 {
         assert!(send(&server, &format!("m{number}")).starts_with("250 ok "));
         wait_until("the message is delivered", || messages(&maildir).len() == number);
@@ -199,4 +199,34 @@ fn a_program_that_cannot_be_kept_is_run_as_without_the_option() {
         assert_eq!(said, "127.0.0.1 b\n");
     }
     assert_eq!(server.log().matches("tcpserver: ok ").count(), 3);
+}
+
+/// QMTP and QMQP, whose requests are netstrings.
+#[test]
+fn the_quick_protocols_are_served_by_programs_that_are_kept_too() {
+    let netstring = |text: &str| format!("{}:{text},", text.len());
+    let request = |number: usize, is_qmtp: bool| {
+        let message = format!("{}Subject: quick-{number}\n\nx\n", if is_qmtp { "\n" } else { "" });
+        let (sender, recipient) = (netstring("s@src.example"), netstring(&format!("joe@{HOST}")));
+        let recipient = if is_qmtp { netstring(&recipient) } else { recipient };
+        let parts = [netstring(&message), sender, recipient].concat();
+        if is_qmtp { parts } else { netstring(&parts) }
+    };
+    let mut instance = Instance::in_memory();
+    let maildir = instance.mailbox("joe");
+    instance.start();
+    for (at, name) in ["qmail-qmtpd", "qmail-qmqpd"].into_iter().enumerate() {
+        let server = start_server(&instance, name, &[]);
+        for number in [2 * at + 1, 2 * at + 2] {
+            let mut stream = server.connect("127.0.0.1");
+            stream.write_all(request(number, at == 0).as_bytes()).expect("a server that reads");
+            stream.shutdown(std::net::Shutdown::Write).expect("an end");
+            let mut reply = String::new();
+            stream.read_to_string(&mut reply).expect("a server that replies");
+            assert!(reply.contains(":Kok "), "{name}: {reply}");
+            wait_until("the message is delivered", || messages(&maildir).len() == number);
+        }
+        assert!(instance.pid_of(name).is_some() && instance.pid_of("qmail-queue").is_some());
+    }
+    instance.stop();
 }

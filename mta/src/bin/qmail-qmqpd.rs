@@ -1,5 +1,5 @@
 //! `qmail-qmqpd`: see qmail-qmqpd(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-qmqpd", mta::receive::qmqpd::main)
-}
+#![no_main]
+
+unix::copied_program!("qmail-qmqpd", mta::receive::qmqpd::main, mta::queue::client::keep_program);

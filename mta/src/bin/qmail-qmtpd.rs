@@ -1,5 +1,5 @@
 //! `qmail-qmtpd`: see qmail-qmtpd(8).
 
-fn main() -> std::process::ExitCode {
-    unix::program::run("qmail-qmtpd", mta::receive::qmtpd::main)
-}
+#![no_main]
+
+unix::copied_program!("qmail-qmtpd", mta::receive::qmtpd::main, mta::queue::client::keep_program);
