@@ -120,8 +120,12 @@ impl Site {
             let processes = self.installation.processes();
             processes.into_iter().find(|(_, program)| program == name).map(|(pid, _)| pid)
         };
-        wait_until(&format!("{name} runs"), || find().is_some());
-        find().expect("the process that was found")
+        let mut found = None;
+        wait_until(&format!("{name} runs"), || {
+            found = find();
+            found.is_some()
+        });
+        found.expect("the process that was found")
     }
 
     /// Waits until no such program runs.
