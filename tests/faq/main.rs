@@ -3,6 +3,7 @@
 //! A file for each question: `q7_1.rs` is 7.1. Its head says in our words what the answer promises. What is typed differs
 //! from the answer only in paths, port numbers, addresses and host names; see [`Site`](site::Site).
 
+mod network;
 mod q1_1;
 mod q1_2;
 mod q1_3;
@@ -10,6 +11,7 @@ mod q2_1;
 mod q2_2;
 mod q2_3;
 mod q2_4;
+mod q2_5;
 mod q3_1;
 mod q3_2;
 mod q3_3;

@@ -1,5 +1,6 @@
 //! A host as the FAQ knows it, below a directory of the test's.
 
+use crate::network::Place;
 use harness::{
     Installation, OrdinaryUser, Running, Script, SmtpPeer, free_port, scratch, settles, skipped, uid_of,
     wait_until,
@@ -19,18 +20,21 @@ pub struct Site {
     /// Ends whatever runs in it, so it goes first.
     installation: Installation,
     scratch: tempfile::TempDir,
+    /// Where commands run, if that is not where the test does.
+    place: Option<Place>,
 }
 
 impl Site {
     /// Makes it, or says why that is not possible.
     pub fn new() -> Option<Site> {
-        let site = Site { installation: Installation::new()?, scratch: scratch() };
-        for name in ["run", "log", "etc"] {
-            let path = site.scratch.path().join(name);
-            fs::create_dir(&path).expect("a directory of the site");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
-        }
-        Some(site)
+        Some(Site { installation: Installation::new()?, scratch: beside(), place: None })
+    }
+
+    /// The same for a host of a [network](crate::network), which has no name yet.
+    pub fn in_network(place: Place) -> Option<Site> {
+        let installation = Installation::without_home()?;
+        installation.must(&["install", &installation.home()]);
+        Some(Site { installation, scratch: beside(), place: Some(place) })
     }
 
     /// The installation.
@@ -102,8 +106,10 @@ impl Site {
     pub fn tries(&self, text: &str) -> (i32, String) {
         let output = tempfile::NamedTempFile::new().expect("a file for the output");
         let file = |file: &File| file.try_clone().expect("the file for the output");
-        let mut shell = Command::new("/bin/sh");
-        shell.arg("-c").arg(self.placed(text)).env_clear().env("PATH", self.search_path()).current_dir("/");
+        let words = self.place.as_ref().map_or(["/bin/sh", "-c"].map(str::to_owned).to_vec(), Place::shell);
+        let mut shell = Command::new(&words[0]);
+        shell.args(&words[1..]).arg(self.placed(text));
+        shell.env_clear().env("PATH", self.search_path()).current_dir("/");
         shell.stdin(Stdio::null()).stdout(file(output.as_file())).stderr(file(output.as_file()));
         let code = Running::start(&mut shell).wait();
         let text = fs::read(output.path()).expect("the output");
@@ -177,6 +183,20 @@ impl Site {
         ));
         wait_until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         port
+    }
+
+    /// Runs qmail-smtpd on port 25 of a host in a network, as the answer 5.1 has it, with these options.
+    pub fn serves_smtp_as_a_host(&self, options: &str) {
+        let (uid, gid) = self.smtp_account();
+        self.types(&format!(
+            "tcpserver {options} -u {uid} -g {gid} 0 smtp /var/qmail/bin/qmail-smtpd >>/var/log/smtpd 2>&1 &"
+        ));
+        wait_until("it listens", || self.tries("tcpclient -HRl0 127.0.0.1 25 true").0 == 0);
+    }
+
+    /// Where other hosts of its network reach it.
+    pub fn address(&self) -> &str {
+        &self.place.as_ref().expect("a host of a network").address
     }
 
     /// Runs inetd, which knows no service yet; false, said aloud, without it. `mounts` are made for it alone.
@@ -258,6 +278,17 @@ impl Site {
         let parts = fs::read_dir(mess).expect("the queue").flatten();
         parts.flat_map(|part| fs::read_dir(part.path()).into_iter().flatten()).next().is_none()
     }
+}
+
+/// The directories beside an installation.
+fn beside() -> tempfile::TempDir {
+    let beside = scratch();
+    for name in ["run", "log", "etc"] {
+        let path = beside.path().join(name);
+        fs::create_dir(&path).expect("a directory of the site");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+    }
+    beside
 }
 
 /// Whether a process catches HUP, as /proc has it: the lowest bit of a mask.
