@@ -1,9 +1,10 @@
 //! Hosts that know each other by DNS alone: each in a network namespace of its own, with its own address and its own port 25.
 
 use crate::site::Site;
-use harness::{Call, Outcome, is_root, scratch, skipped};
-use std::fs;
+use harness::{Call, Outcome, Running, is_root, scratch, settles, skipped};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A network of the test's own: a bridge, hosts, and dnsmasq, which knows all of them. Gone at the end.
@@ -12,6 +13,7 @@ pub struct Network {
     hosts: Vec<String>,
     scratch: tempfile::TempDir,
     records: Vec<String>,
+    dns: Option<Running>,
 }
 
 /// What a host needs to run something in its place in the network.
@@ -35,7 +37,8 @@ impl Network {
             return None;
         }
         let name = format!("suite-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let network = Network { name, hosts: Vec::new(), scratch: scratch(), records: Vec::new() };
+        let mut network =
+            Network { name, hosts: Vec::new(), scratch: scratch(), records: Vec::new(), dns: None };
         let made = shell(&format!("ip netns add {0} && ip -n {0} link set lo up", network.name));
         if made.code != 0 {
             skipped(&format!("no network namespace of our own: {}", made.err_text().trim()));
@@ -85,33 +88,29 @@ impl Network {
     }
 
     /// Starts the DNS server (again). It is ready when this returns.
-    pub fn publish(&self) {
+    pub fn publish(&mut self) {
         self.end_dns();
-        let settings = self.scratch.path().join("dnsmasq.conf");
+        let (settings, log) =
+            (self.scratch.path().join("dnsmasq.conf"), self.scratch.path().join("dnsmasq.log"));
         let records = self.records.join("\n");
         // It asks no other server: what it does not know does not exist.
         let text = format!(
-            "no-resolv\nno-hosts\nuser=root\nbind-interfaces\nlisten-address={DNS}\naddress=/#/\nlog-facility={}\n{records}\n",
-            self.scratch.path().join("dnsmasq.log").display()
+            "no-resolv\nno-hosts\nuser=root\nbind-interfaces\nlisten-address={DNS}\naddress=/#/\nlog-facility=-\n{records}\n"
         );
         fs::write(&settings, text).expect("dnsmasq.conf");
-        self.must(&format!(
-            "ip netns exec NET dnsmasq --conf-file={} --pid-file={}",
-            settings.display(),
-            self.pid_file().display()
-        ));
+        let output = File::create(&log).expect("its log");
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name, "dnsmasq", "--keep-in-foreground"]);
+        command.arg(format!("--conf-file={}", settings.display()));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
+        self.dns = Some(Running::start(&mut command));
+        let text = || fs::read_to_string(&log).unwrap_or_default();
+        assert!(settles(|| text().contains(" started, ")), "{}", text());
     }
 
     /// Ends the DNS server.
-    pub fn end_dns(&self) {
-        let Ok(pid) = fs::read_to_string(self.pid_file()) else { return };
-        let pid = pid.trim();
-        shell(&format!("kill {pid}; while kill -0 {pid}; do sleep 0.01; done"));
-        let _ = fs::remove_file(self.pid_file());
-    }
-
-    fn pid_file(&self) -> PathBuf {
-        self.scratch.path().join("dnsmasq.pid")
+    pub fn end_dns(&mut self) {
+        self.dns = None;
     }
 
     fn must(&self, command: &str) {
