@@ -18,6 +18,7 @@ mod q3_3;
 mod q4_1;
 mod q4_10;
 mod q4_2;
+mod q4_3;
 mod q4_4;
 mod q4_5;
 mod q4_6;

@@ -148,18 +148,29 @@ impl Site {
     /// The same for packages of Debian, which know one home alone, `/var/lib/qmail`. Whether that is possible here; if not,
     /// it is said aloud.
     pub fn boots_with_debians_home(&self) -> bool {
-        if self.tries(&with_debians_home("true")).0 != 0 {
+        self.boots_where(DEBIANS_HOME)
+    }
+
+    /// Starts qmail as at boot where these mounts were made, for it and its children alone. Whether that is possible here; if
+    /// not, it is said aloud.
+    pub fn boots_where(&self, mounts: &str) -> bool {
+        if self.tries(&with_mounts(mounts, "true")).0 != 0 {
             skipped("no mount namespace of our own");
             return false;
         }
-        let start = with_debians_home("exec qmail-start ./Mailbox");
+        let start = with_mounts(mounts, "exec qmail-start ./Mailbox");
         self.boots_by(&format!("{start} >>/var/log/qmail 2>&1 &"));
         true
     }
 
+    /// Types a command where these mounts were made; what it printed.
+    pub fn types_where(&self, mounts: &str, command: &str) -> String {
+        self.types(&with_mounts(mounts, command))
+    }
+
     /// Types a command that knows `/var/lib/qmail` and `/etc`.
     pub fn types_with_debians_home(&self, command: &str) {
-        self.types(&with_debians_home(&format!("mount --bind /etc/ /etc && {command}")));
+        self.types_where(DEBIANS_HOME, &format!("mount --bind /etc/ /etc && {command}"));
     }
 
     fn boots_by(&self, text: &str) {
@@ -232,6 +243,24 @@ impl Site {
         port
     }
 
+    /// Runs qmail-smtpd behind inetd, tcpd with this hosts.allow, and tcp-env, as the answer 5.4 has it; the port. None, said
+    /// aloud, without them.
+    pub fn serves_smtp_by_inetd(&self, hosts_allow: &str) -> Option<u16> {
+        let Some(tcpd) = harness::installed("tcpd") else {
+            skipped("tcpd is not installed");
+            return None;
+        };
+        self.write("/etc/hosts.allow", hosts_allow);
+        // In place of the file that tcpd knows, for this inetd and its children alone.
+        if !self.runs_inetd("mount --bind /etc/hosts.allow $(echo /etc)/hosts.allow && ") {
+            return None;
+        }
+        let tcpd = tcpd.display();
+        let line =
+            format!("smtp stream tcp nowait qmaild {tcpd} /var/qmail/bin/tcp-env /var/qmail/bin/qmail-smtpd");
+        Some(self.tells_inetd("smtp", &line))
+    }
+
     /// Mail for a domain, or for all others if that is empty, goes to a server that takes so many messages.
     pub fn routes(&self, domain: &str, messages: usize) -> SmtpPeer {
         let replies =
@@ -298,10 +327,12 @@ fn minds_hup(pid: &str) -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// A command that sees the installation as `/var/lib/qmail`, as nobody else does.
-fn with_debians_home(command: &str) -> String {
-    let home = "mount -t tmpfs none /var/lib && ln -s /var/qmail /var/lib/qmail";
-    format!("unshare -m sh -c '{home} && {command}'")
+/// The installation as `/var/lib/qmail`.
+const DEBIANS_HOME: &str = "mount -t tmpfs none /var/lib && ln -s /var/qmail /var/lib/qmail";
+
+/// A command that sees these mounts, as nobody else does.
+fn with_mounts(mounts: &str, command: &str) -> String {
+    format!("unshare -m sh -c '{mounts} && {command}'")
 }
 
 impl Drop for Site {
