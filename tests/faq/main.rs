@@ -43,4 +43,5 @@ mod q7_6;
 mod q7_7;
 mod q8_1;
 mod q8_2;
+mod q8_3;
 mod site;

@@ -120,6 +120,14 @@ impl Network {
 }
 
 impl Place {
+    /// A program that runs there.
+    pub fn runs(&self, command: &str) -> Running {
+        let words = self.shell();
+        let mut shell = Command::new(&words[0]);
+        shell.args(&words[1..]).arg(format!("exec {command}")).stdin(Stdio::null());
+        Running::start(&mut shell)
+    }
+
     /// The words that run a shell there, with its resolv.conf in the place of the system's; what it is to do comes after them.
     pub fn shell(&self) -> Vec<String> {
         let resolv_conf = self.resolv_conf.display();
