@@ -1,5 +1,6 @@
 //! What the documentation says, and what the programs do.
 
 mod control_files;
+mod faq;
 mod hardening;
 mod manual_pages;
