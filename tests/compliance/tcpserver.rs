@@ -15,7 +15,7 @@ const USAGE: &str = "tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limi
     [ -B banner ] [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program\n";
 
 fn without_our_options(text: &str) -> String {
-    text.replace("-1SU", "-1U").replace(" [ -C limit ] [ -n limit ] [ -f limit ] [ -Y balancers ]", "")
+    text.replace("-1SkKU", "-1U").replace(" [ -C limit ] [ -n limit ] [ -f limit ] [ -Y balancers ]", "")
 }
 
 /// A server that asks nobody anything.

@@ -2,5 +2,6 @@
 
 mod control_files;
 mod faq;
+mod guide;
 mod hardening;
 mod manual_pages;

@@ -30,6 +30,10 @@ fn main() -> ExitCode {
         let program = PathBuf::from(&words[0]);
         return run(&program, &words, Some(&order));
     }
+    if std::env::var_os("FORK_SERVER").is_some() {
+        // Kept, it would be one process for all of its calls. So each has a process of its own, as an order expects.
+        return ExitCode::from(BROKEN);
+    }
     let order = find_order(&own, &words);
     let mut real = own.into_os_string();
     real.push(".real");

@@ -39,6 +39,8 @@ fn an_installation_is_as_the_manual_says_and_check_names_whatever_differs() {
         ("bin/qmail-send", "root", 0o711),
         ("bin/qmail-local", "root", 0o711),
         ("bin/qmail-inject", "root", 0o755),
+        ("boot/home", "root", 0o755),
+        ("boot/qmail.service", "root", 0o644),
     ] {
         let found = fs::symlink_metadata(installation.path(name)).expect(name);
         let expected = (uid_of(owner), qmail, mode);
@@ -109,6 +111,19 @@ fn an_installation_is_as_the_manual_says_and_check_names_whatever_differs() {
     fs::remove_file(&trigger).and_then(|()| fs::rename(&away, &trigger)).expect("the trigger again");
     assert_eq!(installation.complaints(), Vec::<String>::new());
 
+    // Who may read a log is the administrator's decision, who writes it is not.
+    let log = installation.path("log/smtpd");
+    fs::set_permissions(&log, Permissions::from_mode(0o2755)).expect("a log for everybody");
+    chown(&log, None, Some(0)).expect("another group");
+    assert_eq!(installation.complaints(), Vec::<String>::new());
+    chown(&log, Some(0), None).expect("another owner");
+    let text = format!("{}: belongs to user 0, not {}", log.display(), uid_of("qmaill"));
+    assert_eq!(installation.complaints(), [text]);
+
+    // A service that was allowed to run is as it should be.
+    fs::remove_file(installation.path("service/pop3d/down")).expect("a service that is down");
+    assert_eq!(installation.complaints().len(), 1);
+
     // Installing again mends what differs, and touches no settings.
     fs::set_permissions(installation.path("queue/todo"), Permissions::from_mode(0o700)).expect("a mode");
     fs::remove_dir(installation.path("queue/remote/5")).expect("a directory that is missing");
@@ -117,6 +132,7 @@ fn an_installation_is_as_the_manual_says_and_check_names_whatever_differs() {
     assert_eq!(installation.complaints(), Vec::<String>::new());
     let setting = fs::read_to_string(installation.path("control/rcpthosts")).expect("the setting");
     assert_eq!(setting, "changed.example\n");
+    assert!(!installation.path("service/pop3d/down").exists());
 }
 
 #[test]
@@ -190,7 +206,8 @@ fn mail_goes_through_a_real_installation_and_each_program_runs_as_its_account() 
         assert_eq!(running.get(program).map(String::as_str), Some(account), "{program}: {running:?}");
     }
     for (program, account) in &running {
-        let may_be_root = ["supervise", "qmail-lspawn"].contains(&program.as_str());
+        // The qmail-local that qmail-lspawn keeps delivers nothing itself: each copy becomes a user first.
+        let may_be_root = ["supervise", "qmail-lspawn", "qmail-local"].contains(&program.as_str());
         assert!(may_be_root || account != "root", "{program} runs as root");
     }
     // The message to elsewhere waits. Root may hold it, and nobody else may even look.

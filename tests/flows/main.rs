@@ -8,6 +8,7 @@ mod crashes;
 mod decisions;
 mod full_disk;
 mod install;
+mod kept_programs;
 mod mail;
 mod make_run;
 mod netqmail_home;

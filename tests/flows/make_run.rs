@@ -13,7 +13,10 @@ use std::time::Duration;
 use unix::process::Pid;
 use unix::signal::Signal;
 
-/// What runs in an instance.
+/// Programs that are there from the first message on, because they are kept.
+const KEPT: [&str; 5] = ["qmail-getpw", "qmail-local", "qmail-queue", "qmail-remote", "qmail-smtpd"];
+
+/// What runs in an instance besides.
 const PROGRAMS: [&str; 13] = [
     "accustamp",
     "accustamp",
@@ -86,8 +89,10 @@ impl TryOut {
         processes_in(&self.path("bin"))
     }
 
+    /// Those that are there whether there is mail or not.
     fn program_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.processes().into_iter().map(|(_, name)| name).collect();
+        let names = self.processes().into_iter().map(|(_, name)| name);
+        let mut names: Vec<String> = names.filter(|name| !KEPT.contains(&name.as_str())).collect();
         names.sort();
         names
     }
@@ -284,8 +289,9 @@ fn services_obey_svc_and_svstat_says_what_they_do() {
 #[test]
 fn r7_a_killed_process_is_replaced_and_mail_goes_on() {
     let try_out = TryOut::start();
+    // The mailbox has the first message a moment before its qmail-local ends.
+    assert!(settles(|| try_out.program_names() == PROGRAMS), "{:?}", try_out.program_names());
     let all = try_out.program_names();
-    assert_eq!(all, PROGRAMS);
     let victims: Vec<String> = try_out.processes().into_iter().map(|(_, name)| name).collect();
     for (number, victim) in victims.iter().enumerate() {
         // Services that a killed supervise left behind were replaced: look for one that lives now.

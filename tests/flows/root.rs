@@ -3,13 +3,13 @@
 use harness::{
     Call, HOST, Installation, Instance, LocalDelivery, OrdinaryUser, UserHome, installed, skipped,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::Path;
 
 /// What a process of root's may open: the system's libraries and accounts, and what is root's decision alone.
-const OF_THE_SYSTEM: [&str; 6] = ["/etc/", "/lib/", "/lib64/", "/usr/lib/", "/proc/", "/run/"];
+const OF_THE_SYSTEM: [&str; 7] = ["/dev/null", "/etc/", "/lib/", "/lib64/", "/usr/lib/", "/proc/", "/run/"];
 
 /// L9: of all that decides about a delivery, root reads the database of assignments and nothing else.
 #[test]
@@ -40,7 +40,8 @@ fn l9_qmail_lspawn_reads_nothing_as_root_but_the_assignments() {
     let trace = installation.beside("trace");
     // Without the paths for libraries that cargo gives its tests.
     let call = Call::path(&strace).env_clear();
-    let call = call.args(["-f", "-e", "trace=execve,open,openat,setuid", "-o"]).arg(&trace);
+    let call =
+        call.args(["-f", "-e", "trace=execve,open,openat,setuid,clone,clone3,fork,vfork", "-o"]).arg(&trace);
     let outcome = call.arg(installation.path("bin/qmail-lspawn")).arg("./Mailbox").input(orders).run();
     if outcome.out.is_empty() {
         return skipped(&format!("strace does not run here: {}", outcome.err_text()));
@@ -48,6 +49,7 @@ fn l9_qmail_lspawn_reads_nothing_as_root_but_the_assignments() {
     assert!(outcome.out_text().contains("did 1+0+0"), "{}", outcome.out_text());
 
     let trace = fs::read_to_string(&trace).expect("the trace");
+    let parents = parents(&trace);
     let (mut not_root, mut databases) = (BTreeSet::new(), 0);
     for line in trace.lines() {
         let (pid, call) = line.split_once(' ').expect("a process and a call");
@@ -55,7 +57,10 @@ fn l9_qmail_lspawn_reads_nothing_as_root_but_the_assignments() {
         if call.starts_with("setuid(") && !call.starts_with("setuid(0)") {
             not_root.insert(pid);
         }
-        if not_root.contains(pid) || !call.starts_with("open") {
+        // Whoever copies itself as somebody else has copies that are somebody else.
+        let gave_up_root = std::iter::successors(Some(pid), |pid| parents.get(pid).copied())
+            .any(|ancestor| not_root.contains(ancestor));
+        if gave_up_root || !call.starts_with("open") {
             continue;
         }
         let path = call.split('"').nth(1).expect("a path");
@@ -66,6 +71,19 @@ fn l9_qmail_lspawn_reads_nothing_as_root_but_the_assignments() {
         assert!(is_allowed, "root opens {path}: {line}");
     }
     assert!(databases >= 3 && not_root.len() >= 3, "{databases} {not_root:?}\n{trace}");
+}
+
+/// From whom each process of a trace was copied.
+fn parents(trace: &str) -> BTreeMap<&str, &str> {
+    let copies =
+        ["clone", "fork"].map(|call| [format!(" {call}"), format!(" v{call}"), format!(" <... {call}")]);
+    let is_copy = |line: &str| copies.iter().flatten().any(|call| line.contains(call.as_str()));
+    let made = trace.lines().filter(|line| is_copy(line)).filter_map(|line| {
+        let (parent, call) = line.split_once(' ')?;
+        let (_, child) = call.rsplit_once("= ")?;
+        child.parse::<u32>().ok().map(|_| (child, parent))
+    });
+    made.collect()
 }
 
 /// `R/N` of the only message.

@@ -332,6 +332,20 @@ impl Drop for Instance {
     }
 }
 
+/// Whether a process is a program that is kept and copies itself: it waits at a socket, for which it leaves lower numbers free.
+pub fn is_kept(pid: i32) -> bool {
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    let is_high = |path: &Path| {
+        path.file_name()
+            .and_then(|name| name.to_str()?.parse::<u32>().ok())
+            .is_some_and(|number| number >= 16)
+    };
+    let is_socket = |path: &Path| {
+        fs::read_link(path).is_ok_and(|link| link.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+    };
+    descriptors.flatten().map(|entry| entry.path()).any(|path| is_high(&path) && is_socket(&path))
+}
+
 /// The running programs that lie in a directory, by process number. One whose place `faulty` has is not called `.real`.
 pub fn processes_in(bin: &Path) -> Vec<(i32, String)> {
     let name_of = |pid: i32| {

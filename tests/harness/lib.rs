@@ -29,7 +29,7 @@ pub use dns_server::{Answer, DnsServer, Record};
 pub use filled_queue::Stage;
 pub use home::{FakeQueue, MailHome};
 pub use installation::{Installation, uid_of};
-pub use instance::{HOST, Instance, as_owner, installable, owner_uid, processes_in};
+pub use instance::{HOST, Instance, as_owner, installable, is_kept, owner_uid, processes_in};
 pub use maildir::messages;
 pub use ordinary_user::OrdinaryUser;
 pub use random::Random;

@@ -144,6 +144,22 @@ pub fn place_all(wanted: &[(BorrowedFd<'_>, RawFd)]) -> io::Result<()> {
     parked.iter().try_for_each(|(copy, number)| place(copy, *number))
 }
 
+/// Gives a descriptor the lowest free number that is not below this one.
+pub(crate) fn move_above(descriptor: OwnedFd, least: u8) -> io::Result<OwnedFd> {
+    if descriptor.as_raw_fd() >= RawFd::from(least) {
+        return Ok(descriptor);
+    }
+    let copy = fcntl(&descriptor, nix::fcntl::F_DUPFD_CLOEXEC(least.into()))?;
+    // SAFETY: fcntl has just made this descriptor, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Takes over descriptors that have just come in a message (`SCM_RIGHTS`).
+pub(crate) fn received(numbers: Vec<RawFd>) -> Vec<OwnedFd> {
+    // SAFETY: the kernel has opened each of them for this process with the message, so nobody else owns it.
+    numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect()
+}
+
 /// Closes the numbered descriptors; those that are not open are passed over.
 ///
 /// For use between fork and exec, or on numbers that the program inherited and never took over.

@@ -1,13 +1,35 @@
 //! The environment as bytes, and the edits that a program makes before it runs another.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The value of one variable of this process.
 pub fn get(name: &str) -> Option<Vec<u8>> {
     std::env::var_os(name).map(OsString::into_vec)
+}
+
+/// Removes a variable from this process, which has one thread.
+pub(crate) fn remove(name: &str) {
+    // SAFETY: programs that call this do so before they have a second thread, so nobody reads the environment meanwhile.
+    unsafe { std::env::remove_var(name) };
+}
+
+/// Makes this the environment of this process, which has one thread: `NAME=value`, each ended by a NUL. What has no name is
+/// left out.
+pub(crate) fn replace(variables: &[u8]) {
+    // SAFETY: as for `remove`; nothing of ours keeps a pointer into the environment.
+    unsafe { nix::libc::clearenv() };
+    for variable in variables.split(|byte| *byte == 0) {
+        let Some(end) = variable.iter().position(|byte| *byte == b'=').filter(|end| *end > 0) else {
+            continue;
+        };
+        let (name, value) = variable.split_at(end);
+        let value = value.strip_prefix(b"=").unwrap_or_default();
+        // SAFETY: as above; the name is not empty and has no `=`, and neither has a NUL.
+        unsafe { std::env::set_var(OsStr::from_bytes(name), OsStr::from_bytes(value)) };
+    }
 }
 
 /// A set of variables to run a program with. Names are unique; order does not matter.

@@ -3,8 +3,11 @@
 use crate::environment::Environment;
 use nix::errno::Errno;
 use nix::libc;
-use std::ffi::{CStr, CString, c_char};
+use nix::unistd::AccessFlags;
+use std::ffi::{CStr, CString, OsString, c_char};
 use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 /// Where `PATH` points when it is not set.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
@@ -40,6 +43,14 @@ pub fn exec_along(
         Ok(program) => program.exec(),
         Err(error) => error,
     }
+}
+
+/// The file that a name means along this process's own PATH, if there is one that may be run.
+pub fn find(name: &[u8]) -> Option<PathBuf> {
+    let path = crate::environment::get("PATH");
+    let candidates = candidates(name, path.as_deref().unwrap_or(DEFAULT_PATH), Search::Path).ok()?;
+    let may_run = |file: &PathBuf| nix::unistd::access(file, AccessFlags::X_OK).is_ok() && file.is_file();
+    candidates.into_iter().map(|file| PathBuf::from(OsString::from_vec(file.into_bytes()))).find(may_run)
 }
 
 /// A program with its arguments and environment, in the form that the kernel takes: to be run with no memory

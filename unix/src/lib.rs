@@ -16,6 +16,7 @@ pub mod failure;
 pub mod feed;
 pub mod fifo;
 pub mod file;
+pub mod fork_server;
 pub mod host;
 pub mod inherited;
 pub mod interface;

@@ -2,11 +2,14 @@
 
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::fork_server::Server;
 use crate::options::Options;
 use crate::{descriptor, signal};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 /// An exit status. 0, 100 and 111 mean the same in every program; others are documented with theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +51,23 @@ impl Invocation {
     }
 }
 
+/// The file that this process runs, as the kernel knows it. Empty if it does not say.
+pub fn file() -> &'static Path {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| std::fs::read_link("/proc/self/exe").unwrap_or_default())
+}
+
 /// What a program's `main` calls: the one place where a process of ours ends on its own account.
 ///
 /// SIGPIPE gets its default action back, which Rust's runtime took away; a program that wants write
 /// errors instead calls [`signal::ignore`]. So does SIGCHLD: started by somebody who ignores it, a program
 /// would never learn how its own children ended.
-pub fn run(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failure>) -> ExitCode {
+pub fn run(name: &'static str, entry: Entry) -> ExitCode {
     ExitCode::from(outcome(name, entry))
 }
 
 /// The same for a program that starts by [`lean_program`](crate::lean_program).
-pub fn run_lean(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failure>) -> i32 {
+pub fn run_lean(name: &'static str, entry: Entry) -> i32 {
     if descriptor::open_standard_ones().is_err() {
         return Exit::TEMPORARY.0.into();
     }
@@ -81,13 +90,49 @@ macro_rules! lean_program {
     };
 }
 
-fn outcome(name: &'static str, entry: fn(&Invocation) -> Result<Exit, Failure>) -> u8 {
+/// The same for a program that starts by [`copied_program`](crate::copied_program).
+pub fn run_copied(name: &'static str, between: fn(), entry: Entry) -> i32 {
+    if descriptor::open_standard_ones().is_err() {
+        return Exit::TEMPORARY.0.into();
+    }
+    let Some(server) = Server::wanted() else { return outcome(name, entry).into() };
+    // Each copy would ask the kernel for it.
+    let _ = file();
+    server.serve(between, |arguments| called(name, name.as_bytes().to_vec(), arguments, entry));
+    Exit::SUCCESS.0.into()
+}
+
+/// Makes a program start as with [`lean_program`](crate::lean_program), and able to be a [fork server](crate::fork_server).
+///
+/// The last argument, if there is one, is called by the server before it makes a copy of itself.
+#[macro_export]
+macro_rules! copied_program {
+    ($name:literal, $entry:path) => {
+        $crate::copied_program!($name, $entry, || ());
+    };
+    ($name:literal, $entry:path, $between:expr) => {
+        // SAFETY: the C library looks for exactly this function, and nothing else of ours has its name.
+        #[unsafe(no_mangle)]
+        extern "C" fn main() -> i32 {
+            $crate::program::run_copied($name, $between, $entry)
+        }
+    };
+}
+
+/// A program's own part.
+pub type Entry = fn(&Invocation) -> Result<Exit, Failure>;
+
+fn outcome(name: &'static str, entry: Entry) -> u8 {
     signal::default(signal::Signal::SIGPIPE);
     signal::default(signal::Signal::SIGCHLD);
     let mut words = std::env::args_os().map(OsString::into_vec);
     let argv0 = words.next().unwrap_or_else(|| name.as_bytes().to_vec());
+    called(name, argv0, words.collect(), entry)
+}
+
+fn called(name: &'static str, argv0: Vec<u8>, arguments: Vec<Vec<u8>>, entry: Entry) -> u8 {
     let called_as = argv0.rsplit(|byte| *byte == b'/').next().unwrap_or(&argv0).to_vec();
-    let invocation = Invocation { name, called_as, arguments: words.collect() };
+    let invocation = Invocation { name, called_as, arguments };
     match entry(&invocation) {
         Ok(Exit(code)) => code,
         Err(failure) => {

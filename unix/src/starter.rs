@@ -65,9 +65,18 @@ impl Line {
 
     /// Says it now, as the process that this is.
     pub fn say(&self) {
+        self.say_with(|| call(libc::SYS_getpid, [0; 4]).unwrap_or(0));
+    }
+
+    /// Says it now, in place of that process.
+    pub fn say_for(&self, process: Pid) {
+        self.say_with(|| usize::try_from(process.as_raw()).unwrap_or(0));
+    }
+
+    fn say_with(&self, number: impl FnOnce() -> usize) {
         let mut digits = [0; 10];
         let (number, after): (&[u8], &[u8]) = match &self.after {
-            Some(after) => (decimal(call(libc::SYS_getpid, [0; 4]).unwrap_or(0), &mut digits), after),
+            Some(after) => (decimal(number(), &mut digits), after),
             None => (b"", b""),
         };
         write_line([&self.before, number, after]);

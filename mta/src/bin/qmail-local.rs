@@ -2,4 +2,4 @@
 
 #![no_main]
 
-unix::lean_program!("qmail-local", mta::deliver::local::main);
+unix::copied_program!("qmail-local", mta::deliver::local::main);

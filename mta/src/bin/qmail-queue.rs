@@ -2,4 +2,4 @@
 
 #![no_main]
 
-unix::lean_program!("qmail-queue", mta::queue::enqueue::main);
+unix::copied_program!("qmail-queue", mta::queue::enqueue::main);

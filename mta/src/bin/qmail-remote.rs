@@ -2,4 +2,4 @@
 
 #![no_main]
 
-unix::lean_program!("qmail-remote", mta::deliver::remote::main);
+unix::copied_program!("qmail-remote", mta::deliver::remote::main);

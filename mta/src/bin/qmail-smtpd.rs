@@ -2,4 +2,4 @@
 
 #![no_main]
 
-unix::lean_program!("qmail-smtpd", mta::receive::smtpd::main);
+unix::copied_program!("qmail-smtpd", mta::receive::smtpd::main, mta::queue::client::keep_program);

@@ -8,11 +8,13 @@ use super::enqueue_error::{EnqueueError, Refusal};
 use crate::setup::home::Home;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Mutex;
 use unix::descriptor;
-use unix::environment::Environment;
+use unix::environment::{self, Environment};
 use unix::exec::{self, Search};
+use unix::fork_server::{Call, Copy, KeptProgram, Parent};
 use unix::process::{self, Ended, Pid};
 use unix::signal::{self, Signal};
 
@@ -20,13 +22,32 @@ use unix::signal::{self, Signal};
 const CUSTOM_TEXT_LIMIT: u64 = 255;
 const BUFFER: usize = 16 * 1024;
 const COPY_BUFFER: usize = 64 * 1024;
+/// Names a program in place of ours.
+const VARIABLE: &str = "QMAILQUEUE";
+
+/// Our qmail-queue, if this program hands over so many messages that it keeps one; see [`keep_program`].
+static KEPT: Mutex<Option<KeptProgram>> = Mutex::new(None);
+
+/// Keeps a qmail-queue that copies itself for each message of this process and of its children.
+pub fn keep_program() {
+    let Ok(home) = Home::of_this_program() else { return };
+    if let Ok(mut kept) = KEPT.lock() {
+        kept.get_or_insert_with(|| KeptProgram::new(home.program("qmail-queue"))).keep(|| Ok(()));
+    }
+}
 
 /// A message on its way into the queue: first its text, then (after [`envelope`](Submission::envelope)) its envelope.
 pub struct Submission {
-    child: Pid,
+    queue: Queue,
     message: Pipe,
     envelope: Pipe,
     custom_text: File,
+}
+
+/// The qmail-queue that takes a message.
+enum Queue {
+    Child(Pid),
+    Copy(Copy),
 }
 
 impl Submission {
@@ -39,10 +60,13 @@ impl Submission {
         let (message_reader, message_writer) = descriptor::pipe()?;
         let (envelope_reader, envelope_writer) = descriptor::pipe()?;
         let (text_reader, text_writer) = descriptor::pipe()?;
-        let child =
-            process::fork(|| run_queue_program(home, &message_reader, &envelope_reader, &text_writer))?;
+        let wanted = [(message_reader.as_fd(), 0), (envelope_reader.as_fd(), 1), (text_writer.as_fd(), 6)];
+        let queue = match call_kept(&wanted) {
+            Some(copy) => Queue::Copy(copy),
+            None => Queue::Child(process::fork(|| run_queue_program(home, &wanted))?),
+        };
         Ok(Submission {
-            child,
+            queue,
             message: Pipe::new(message_writer),
             envelope: Pipe::new(envelope_writer),
             custom_text: File::from(text_reader),
@@ -51,7 +75,10 @@ impl Submission {
 
     /// The process number of qmail-queue: the `qp` of logs and replies.
     pub fn pid(&self) -> Pid {
-        self.child
+        match &self.queue {
+            Queue::Child(pid) => *pid,
+            Queue::Copy(copy) => copy.pid(),
+        }
     }
 
     /// Adds to the message. After a failure, of which [`close`](Envelope::close) tells, nothing is written any more.
@@ -85,7 +112,7 @@ impl Submission {
         self.message.flush();
         self.envelope.failed = self.message.failed;
         drop(self.message);
-        let mut envelope = Envelope { child: self.child, pipe: self.envelope, custom_text: self.custom_text };
+        let mut envelope = Envelope { queue: self.queue, pipe: self.envelope, custom_text: self.custom_text };
         envelope.record(b'F', sender);
         envelope
     }
@@ -93,7 +120,7 @@ impl Submission {
 
 /// The envelope of a message whose text is complete.
 pub struct Envelope {
-    child: Pid,
+    queue: Queue,
     pipe: Pipe,
     custom_text: File,
 }
@@ -126,12 +153,24 @@ impl Envelope {
         let failed = self.pipe.failed;
         drop(self.pipe);
         let custom = read_custom_text(&self.custom_text);
-        match process::wait_for(self.child) {
-            Ok(Ended::Exited(0)) if !failed => Ok(()),
-            Ok(Ended::Exited(0)) => Err(Refusal::read_error()),
-            Ok(Ended::Exited(code)) => Err(Refusal::from_exit(code, &custom)),
-            Ok(Ended::Killed { .. }) => Err(Refusal::crashed()),
-            Err(_) => Err(Refusal::unknown_end()),
+        match self.queue.status()? {
+            0 if !failed => Ok(()),
+            0 => Err(Refusal::read_error()),
+            code => Err(Refusal::from_exit(code, &custom)),
+        }
+    }
+}
+
+impl Queue {
+    /// Waits for its end: its exit status.
+    fn status(self) -> Result<u8, Refusal> {
+        match self {
+            Queue::Copy(copy) => copy.wait().ok_or_else(Refusal::crashed),
+            Queue::Child(pid) => match process::wait_for(pid) {
+                Ok(Ended::Exited(code)) => Ok(code),
+                Ok(Ended::Killed { .. }) => Err(Refusal::crashed()),
+                Err(_) => Err(Refusal::unknown_end()),
+            },
         }
     }
 }
@@ -174,10 +213,28 @@ impl Pipe {
     }
 }
 
+/// What qmail-queue gets: descriptors, and their numbers.
+type Wanted<'a> = [(BorrowedFd<'a>, RawFd); 3];
+
+/// Lets the qmail-queue that is kept copy itself; `None` if there is none, or another program is wanted.
+fn call_kept(wanted: &Wanted) -> Option<Copy> {
+    if environment::get(VARIABLE).is_some() {
+        return None;
+    }
+    let kept = KEPT.lock().ok()?;
+    let call = Call {
+        arguments: Vec::new(),
+        environment: None,
+        identity: None,
+        descriptors: wanted,
+        parent: Parent::Server,
+    };
+    kept.as_ref()?.call(&call)
+}
+
 /// The child: pipes in place, HOME as working directory, then the program.
-fn run_queue_program(home: &Home, message: &OwnedFd, envelope: &OwnedFd, text: &OwnedFd) -> u8 {
-    let wanted = [(message.as_fd(), 0), (envelope.as_fd(), 1), (text.as_fd(), 6)];
-    if descriptor::place_all(&wanted).is_err() {
+fn run_queue_program(home: &Home, wanted: &Wanted) -> u8 {
+    if descriptor::place_all(wanted).is_err() {
         return EnqueueError::NotRun as u8;
     }
     if std::env::set_current_dir(home.path()).is_err() {
@@ -185,7 +242,7 @@ fn run_queue_program(home: &Home, message: &OwnedFd, envelope: &OwnedFd, text: &
     }
     signal::default(Signal::SIGPIPE);
     let own = || home.program("qmail-queue").as_os_str().as_bytes().to_vec();
-    let program = unix::environment::get("QMAILQUEUE").unwrap_or_else(own);
+    let program = environment::get(VARIABLE).unwrap_or_else(own);
     let _ = exec::exec(&[program], &Environment::inherited(), Search::Direct);
     EnqueueError::NotRun as u8
 }

@@ -10,17 +10,43 @@ use crate::queue::trigger::Trigger;
 use std::fs::{self, ReadDir};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Seconds from one look to the next if nobody pulls the trigger.
 const INTERVAL: i64 = 1500;
 /// Messages that are prepared together before deliveries get their turn again.
 const BATCH: usize = 64;
+/// How long deliveries have their turn at most. They may all be slow, and new mail must not wait for them.
+const LONGEST_REST: Duration = Duration::from_millis(100);
 
 /// The look into todo that is under way, if any, and the time of the next one.
 pub struct Intake {
     trigger: Trigger,
     next_look: i64,
     entries: Option<ReadDir>,
+    rest: Rest,
+}
+
+/// The turn of deliveries after a batch of new mail: as many as there were messages.
+///
+/// A batch takes as long as the disk does, and deliveries that end meanwhile are not followed by others. Were one batch
+/// followed by the next, a stream of new mail would let deliveries happen only in between.
+struct Rest {
+    owed: usize,
+    until: Instant,
+}
+
+impl Rest {
+    fn after(batch: usize) -> Rest {
+        let now = Instant::now();
+        Rest { owed: batch, until: now.checked_add(LONGEST_REST).unwrap_or(now) }
+    }
+
+    /// How long it still takes if no delivery ends.
+    fn left(&self) -> Option<Duration> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        (self.owed > 0 && !left.is_zero()).then_some(left)
+    }
 }
 
 /// A message that is ready for delivery, with the channels on which it has recipients.
@@ -29,7 +55,7 @@ pub type Ready = (MessageNumber, Vec<Channel>);
 impl Intake {
     /// The first look is due at once.
     pub fn new(steady: i64) -> Intake {
-        Intake { trigger: Trigger::arm(), next_look: steady, entries: None }
+        Intake { trigger: Trigger::arm(), next_look: steady, entries: None, rest: Rest::after(0) }
     }
 
     /// What to wait for.
@@ -40,6 +66,16 @@ impl Intake {
     /// When there is something to do although nobody pulls the trigger.
     pub fn next_due(&self, steady: i64) -> i64 {
         if self.entries.is_some() { steady } else { self.next_look }
+    }
+
+    /// Deliveries have ended.
+    pub fn deliveries_ended(&mut self, count: usize) {
+        self.rest.owed = self.rest.owed.saturating_sub(count);
+    }
+
+    /// How long new mail has to wait, at most, if there are deliveries that wait for others to end.
+    pub fn rest(&self) -> Option<Duration> {
+        self.rest.left()
     }
 
     /// Prepares the next batch, if the trigger was pulled, the time has come, or a look is under way.
@@ -55,6 +91,7 @@ impl Intake {
             self.begin_look(steady, log);
         }
         let batch = self.next_batch();
+        let size = batch.len();
         let prepared =
             batch.into_iter().filter_map(|message| preprocess::prepare(message, routing, log)).collect();
         let mut ready = Vec::new();
@@ -71,6 +108,7 @@ impl Intake {
                 Answer::Lost => break,
             }
         }
+        self.rest = Rest::after(size);
         ready
     }
 

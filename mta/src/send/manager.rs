@@ -173,10 +173,12 @@ impl Manager {
 
     /// Waits until something is ready or due; whether the trigger was pulled.
     fn wait(&mut self, signals: &Signals, now: Now, log: &mut Log) -> bool {
-        let sleep = self.next_due(now).saturating_sub(now.steady).clamp(0, LONGEST_SLEEP);
+        let rest = self.rest_of_new_mail(now);
+        let sleep = self.next_due(now, rest.is_some()).saturating_sub(now.steady).clamp(0, LONGEST_SLEEP);
         let limit = Duration::from_secs(u64::try_from(sleep).unwrap_or(0));
+        let limit = rest.map_or(limit, |rest| limit.min(rest));
         let mut waiting: Vec<(BorrowedFd<'_>, Interest)> = vec![(signals.as_fd(), Interest::Read)];
-        let trigger = self.intake.trigger().filter(|_| !self.shared.exit_asap);
+        let trigger = self.intake.trigger().filter(|_| !self.shared.exit_asap && rest.is_none());
         waiting.extend(trigger.map(|descriptor| (descriptor, Interest::Read)));
         waiting.extend(self.cleaner.descriptor().map(|descriptor| (descriptor, Interest::Read)));
         waiting.extend(self.orders.interests());
@@ -189,11 +191,18 @@ impl Manager {
         trigger.is_some() && ready.get(1).copied().unwrap_or(false)
     }
 
-    fn next_due(&self, now: Now) -> i64 {
+    /// How long new mail has to wait, at most, for deliveries to have their turn.
+    fn rest_of_new_mail(&self, now: Now) -> Option<Duration> {
+        let is_saturated = |channel: &Channel| self.deliveries.get(*channel).is_saturated(now.steady);
+        self.intake.rest().filter(|_| Channel::ALL.iter().any(is_saturated))
+    }
+
+    fn next_due(&self, now: Now, new_mail_rests: bool) -> i64 {
         let mut due: Vec<i64> = self.finished.next_due().into_iter().chain(self.unread.next_due()).collect();
         due.extend(self.orders.are_pending().then_some(now.steady));
         if !self.shared.exit_asap {
-            due.extend([self.intake.next_due(now.steady), self.cleanup.next_due(now.steady)]);
+            due.extend((!new_mail_rests).then(|| self.intake.next_due(now.steady)));
+            due.push(self.cleanup.next_due(now.steady));
             due.extend(Channel::ALL.iter().filter_map(|channel| self.deliveries.get(*channel).next_due()));
         }
         due.into_iter().min().unwrap_or(i64::MAX)
@@ -209,7 +218,9 @@ impl Manager {
             if !is_ready {
                 continue;
             }
-            for report in deliveries.spawner().read_reports() {
+            let reports = deliveries.spawner().read_reports();
+            self.intake.deliveries_ended(reports.len());
+            for report in reports {
                 let complete =
                     self.deliveries.get_mut(channel).take_report(&report, now, &mut self.shared, log);
                 self.channel_complete(complete, now);
@@ -218,6 +229,9 @@ impl Manager {
     }
 
     fn take_new_mail(&mut self, pulled: bool, now: Now, log: &mut Log) {
+        if !pulled && self.rest_of_new_mail(now).is_some() {
+            return;
+        }
         let ready = self.intake.step(pulled, now.steady, &self.shared.routing, &mut self.cleaner, log);
         for (message, channels) in ready {
             // Noted before anything can set the clock. Trouble is met again, and told, when the message is due.

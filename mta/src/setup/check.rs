@@ -50,7 +50,7 @@ fn differences(entry: &Entry, home: &Home, path: &Path, wanted: &Attributes) -> 
 }
 
 /// What is wrong with the kind, owner, group and mode of what has this path.
-pub(super) fn attribute_differences(
+fn attribute_differences(
     path: &Path,
     noun: &str,
     is_right: fn(&Metadata) -> bool,

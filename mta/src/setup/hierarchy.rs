@@ -31,7 +31,7 @@ pub enum What {
     Program(&'static str),
     /// A script or manual page: these bytes.
     Copy(&'static [u8]),
-    /// A script for the start of the system: these bytes, with the path of the home filled in.
+    /// A script or unit for the start of the system: these bytes, with the path of the home filled in.
     BootScript(&'static [u8]),
     /// A file of the queue; so many NUL bytes when it is made.
     File {
@@ -200,7 +200,9 @@ fn scripts() -> Vec<Entry> {
         entry(&format!("bin/{name}"), What::Copy(text), Owner::Root, 0o755)
     };
     let boot_script = |(name, text): &(&str, &'static [u8])| {
-        entry(&format!("boot/{name}"), What::BootScript(text), Owner::Root, 0o755)
+        // A unit of systemd is no program.
+        let mode = if text.starts_with(b"#!") { 0o755 } else { 0o644 };
+        entry(&format!("boot/{name}"), What::BootScript(text), Owner::Root, mode)
     };
     copies::SCRIPTS.iter().map(script).chain(copies::BOOT_SCRIPTS.iter().map(boot_script)).collect()
 }

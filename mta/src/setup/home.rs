@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use unix::account::{self, Account};
 use unix::failure::Failure;
+use unix::program;
 
 /// The home of programs that were not started from some `HOME/bin`.
 pub const DEFAULT_HOME: &str = "/var/qmail";
@@ -69,8 +70,7 @@ impl Home {
     /// # Errors
     /// Temporary, if there is none, or if somebody could have prepared it who is neither root nor us.
     pub fn of_this_program() -> Result<Home, Failure> {
-        let program = std::fs::read_link("/proc/self/exe").unwrap_or_default();
-        Home::open(home_of(&program).unwrap_or(Path::new(DEFAULT_HOME)))
+        Home::open(home_of(program::file()).unwrap_or(Path::new(DEFAULT_HOME)))
     }
 
     /// The installation in a directory.

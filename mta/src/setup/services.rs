@@ -4,8 +4,8 @@
 
 use super::config::write_new;
 use super::home::{DEFAULT_HOME, Home, Role};
-use super::{Attributes, say, trouble};
-use std::fs::{self, Metadata};
+use super::{say, trouble};
+use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -182,12 +182,22 @@ fn fill_in(template: &Template, home: &Home, choices: &Choices) -> String {
     template.text.lines().map(line).collect()
 }
 
-/// A script with the path of the home in the line `QMAIL=`.
-pub(super) fn with_home(script: &[u8], home: &Home) -> Vec<u8> {
-    let quoted = format!("QMAIL={}\n", shell_quoted(&home.path().display().to_string()));
+/// What lies in `boot`, with the path of the home: in a script in the line `QMAIL=`, in a unit of systemd wherever the
+/// usual home stands.
+pub(super) fn with_home(text: &[u8], home: &Home) -> Vec<u8> {
+    let path = home.path().display().to_string();
+    if !text.starts_with(b"#!") {
+        return String::from_utf8_lossy(text).replace(DEFAULT_HOME, &unit_quoted(&path)).into_bytes();
+    }
+    let quoted = format!("QMAIL={}\n", shell_quoted(&path));
     let line =
         |line: &[u8]| if line.starts_with(b"QMAIL=") { quoted.clone().into_bytes() } else { line.to_vec() };
-    script.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
+    text.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
+}
+
+/// What systemd takes as it is between double quotes in a command line (systemd.service(5), "Command lines").
+fn unit_quoted(path: &str) -> String {
+    path.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$")
 }
 
 /// What is missing of the services, or has another kind, owner or mode. What a file says is the administrator's.
@@ -196,19 +206,29 @@ pub(super) fn differences(home: &Home) -> Result<Vec<(PathBuf, String)>, Failure
     let mut differences = Vec::new();
     for service in NAMES {
         let log = log_directory(home, service);
-        let attributes = Attributes { uid: qmaill.uid, gid: qmaill.gid, mode: log_mode(home) };
-        let found = super::check::attribute_differences(&log, "directory", Metadata::is_dir, &attributes);
-        differences.extend(found.into_iter().map(|difference| (log.clone(), difference)));
+        if let Some(difference) = log_difference(&log, qmaill.uid) {
+            differences.push((log, difference));
+        }
     }
     let rules = ("service/smtpd/rules.cdb", None);
     let files = TEMPLATES.iter().map(|template| (template.path, Some(template.mode))).chain([rules]);
     for (name, mode) in files {
         let path = home.path().join(name);
-        if let Some(difference) = file_difference(&path, mode) {
+        if let Some(difference) = file_difference(&path, mode).filter(|_| is_wanted(&path)) {
             differences.push((path, difference));
         }
     }
     Ok(differences)
+}
+
+/// Who may read a log is the administrator's decision; who writes it is not.
+fn log_difference(path: &Path, owner: u32) -> Option<String> {
+    match fs::metadata(path) {
+        Err(error) => Some(failure::describe(&error).to_owned()),
+        Ok(found) if !found.is_dir() => Some("is not a directory".to_owned()),
+        Ok(found) if found.uid() != owner => Some(format!("belongs to user {}, not {owner}", found.uid())),
+        Ok(_) => None,
+    }
 }
 
 fn file_difference(path: &Path, mode: Option<u32>) -> Option<String> {
@@ -229,13 +249,17 @@ fn shell_quoted(word: &str) -> String {
     if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// A log directory belongs to the account that writes logs, and nobody else reads it.
+/// A log directory belongs to the account that writes logs, and nobody else reads a new one.
 fn make_log_directory(home: &Home, service: &str) -> Result<(), Failure> {
     let path = log_directory(home, service);
-    if path.is_dir() {
-        return Ok(());
-    }
     let qmaill = home.account(Role::Qmaill)?;
+    if path.is_dir() {
+        if log_difference(&path, qmaill.uid).is_none() {
+            return Ok(());
+        }
+        return std::os::unix::fs::chown(&path, Some(qmaill.uid), None)
+            .map_err(|error| trouble("give to its account", &path, &error));
+    }
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| trouble("create", parent, &error))?;
     }
@@ -314,5 +338,18 @@ mod tests {
     fn a_path_with_blanks_and_quotes_stays_one_word() {
         assert_eq!(shell_quoted("/srv/mail"), "/srv/mail");
         assert_eq!(shell_quoted("/a b/it's"), r"'/a b/it'\''s'");
+        assert_eq!(unit_quoted(r#"/a b/$c/5%/"\"#), r#"/a b/$$c/5%%/\"\\"#);
+    }
+
+    #[test]
+    fn what_lies_in_boot_names_the_home() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(directory.path()).unwrap();
+        let path = directory.path().display();
+        let script = with_home(b"#!/bin/sh\nQMAIL=/var/qmail\n# of /var/qmail\n", &home);
+        let expected = format!("#!/bin/sh\nQMAIL={path}\n# of /var/qmail\n");
+        assert_eq!(String::from_utf8(script).unwrap(), expected);
+        let unit = with_home(b"ExecStart=svscan \"/var/qmail/service\"\n", &home);
+        assert_eq!(String::from_utf8(unit).unwrap(), format!("ExecStart=svscan \"{path}/service\"\n"));
     }
 }

@@ -172,25 +172,24 @@ fn ask_getpw(home: &Home, local: &[u8]) -> Result<Controller, Trouble> {
     drop(writer);
     let mut answer = Vec::new();
     let read = File::from(reader).take(ANSWER_LIMIT).read_to_end(&mut answer);
-    match process::wait_for(child) {
-        Ok(Ended::Exited(0)) => {
-            read.map_err(|_| Trouble::System)?;
-            Controller::decode(&answer).ok_or(Trouble::Internal)
-        }
-        Ok(Ended::Exited(code)) => Err(Trouble::from_exit(code)),
-        Ok(Ended::Killed { .. }) | Err(_) => Err(Trouble::System),
+    let ended = process::wait_for(child).map_err(|_| Trouble::System)?;
+    answer_of_getpw(ended, &answer)
+        .and_then(|controller| read.map(|_| controller).map_err(|_| Trouble::System))
+}
+
+/// What a qmail-getpw that ended so has said.
+pub fn answer_of_getpw(ended: Ended, answer: &[u8]) -> Result<Controller, Trouble> {
+    match ended {
+        Ended::Exited(0) => Controller::decode(answer).ok_or(Trouble::Internal),
+        Ended::Exited(code) => Err(Trouble::from_exit(code)),
+        Ended::Killed { .. } => Err(Trouble::System),
     }
 }
 
 /// The child: gives up root, then becomes qmail-getpw. It returns only if that failed.
 fn run_getpw(home: &Home, local: &[u8], answer: &OwnedFd) -> Trouble {
-    if !home.is_single_user() {
-        let identity = home
-            .account(Role::Qmailp)
-            .and_then(|account| Ok(Identity::new(account.uid, home.group(NO_FILES_GROUP)?)));
-        if !identity.is_ok_and(|identity| identity.assume().is_ok()) {
-            return Trouble::Internal;
-        }
+    if let Err(trouble) = become_looker_up(home) {
+        return trouble;
     }
     if std::env::set_current_dir(home.path()).is_err() || descriptor::place(answer.as_fd(), 1).is_err() {
         return Trouble::Internal;
@@ -198,6 +197,18 @@ fn run_getpw(home: &Home, local: &[u8], answer: &OwnedFd) -> Trouble {
     let program = home.program("qmail-getpw").as_os_str().as_bytes().to_vec();
     let _ = exec::exec(&[program, local.to_vec()], &Environment::inherited(), Search::Direct);
     Trouble::LookupNotRun
+}
+
+/// Gives up root, in a child, for the account that looks users up.
+pub fn become_looker_up(home: &Home) -> Result<(), Trouble> {
+    if home.is_single_user() {
+        return Ok(());
+    }
+    let identity = home
+        .account(Role::Qmailp)
+        .and_then(|account| Ok(Identity::new(account.uid, home.group(NO_FILES_GROUP)?)));
+    let assumed = identity.is_ok_and(|identity| identity.assume().is_ok());
+    if assumed { Ok(()) } else { Err(Trouble::Internal) }
 }
 
 #[cfg(test)]

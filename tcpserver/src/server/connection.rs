@@ -13,11 +13,12 @@ use crate::names::{Names, Question};
 use crate::rules::lookup::{self, Instruction, Peer};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use unix::cdb::Reader;
 use unix::environment::Environment;
 use unix::exec::{Program, Search};
+use unix::fork_server::{Call, KeptProgram, Parent};
 use unix::process::Pid;
 use unix::program::Exit;
 use unix::starter::{Line, Run, Start, Starter, Then};
@@ -37,6 +38,7 @@ pub(super) struct Setting<'a> {
 pub(super) fn start(
     setting: &Setting,
     starter: &mut Starter,
+    kept: Option<&mut KeptProgram>,
     mut stream: TcpStream,
     peer: SocketAddr,
 ) -> io::Result<Pid> {
@@ -56,11 +58,35 @@ pub(super) fn start(
     }
     prepare(options, &stream, peer);
     let decision = ends(&stream, peer).and_then(|ends| decide(setting, ends));
+    if let (Some(kept), Ok(decision)) = (kept, &decision)
+        && let Some(child) = call(setting, kept, &stream, decision)
+    {
+        for line in started.into_iter().chain(log.judged(decision.verdict, &decision.facts)) {
+            line.say_for(child);
+        }
+        return Ok(child);
+    }
     starter.start(plan(setting, started, &stream, decision))
 }
 
+/// Lets the program that is kept copy itself for a connection that is to be served. `None`: it has to be run.
+fn call(setting: &Setting, kept: &mut KeptProgram, stream: &TcpStream, decision: &Decision) -> Option<Pid> {
+    if decision.verdict == Verdict::Deny {
+        return None;
+    }
+    kept.keep(|| Ok(()));
+    let call = Call {
+        arguments: setting.options.program.iter().skip(1).cloned().collect(),
+        environment: Some(&decision.environment),
+        identity: None,
+        descriptors: &[0, 1].map(|number| (stream.as_fd(), number)),
+        parent: Parent::Starter,
+    };
+    Some(kept.call(&call)?.pid())
+}
+
 /// Whether serving a connection takes more than this machine can do at once.
-fn needs_time(options: &Options) -> bool {
+pub(super) fn needs_time(options: &Options) -> bool {
     let Options { balancers, banner, ident, .. } = options;
     !balancers.is_empty() || !banner.is_empty() || ident.is_some() || asks_for_names(options)
 }
@@ -74,7 +100,7 @@ pub(super) fn asks_for_names(options: &Options) -> bool {
 struct Decision {
     facts: Facts,
     verdict: Verdict,
-    program: io::Result<Program>,
+    environment: Environment,
 }
 
 /// Why nothing could be decided, in words for the log.
@@ -113,8 +139,7 @@ fn decide(setting: &Setting, ends: Ends) -> Result<Decision, Trouble> {
         Some(rules) => judge(rules, &facts, &mut environment)?,
         None => Verdict::Ok,
     };
-    let program = Program::prepare(&options.program, &environment, Search::Path);
-    Ok(Decision { facts, verdict, program })
+    Ok(Decision { facts, verdict, environment })
 }
 
 /// What the process of a connection does, now that it is decided.
@@ -132,11 +157,11 @@ fn plan(
     };
     let then = match decision {
         Err(Trouble(why)) => dropping(&mut lines, &why),
-        Ok(Decision { facts, verdict, program }) => {
+        Ok(Decision { facts, verdict, environment }) => {
             lines.extend(log.judged(verdict, &facts));
             let name = options.program.first().map(Vec::as_slice).unwrap_or_default();
             let not_run = [b"unable to run ", name].concat();
-            match program {
+            match Program::prepare(&options.program, &environment, Search::Path) {
                 _ if verdict == Verdict::Deny => Then::Exit(Exit::PERMANENT.0),
                 Err(error) => dropping(&mut lines, &failure::because(not_run, &error)),
                 Ok(program) => Then::Run(Box::new(Run {

@@ -34,11 +34,12 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use unix::environment::Environment;
 use unix::failure::Failure;
+use unix::fork_server::KeptProgram;
 use unix::poll::{self, Interest};
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Held, Signal};
 use unix::starter::Starter;
-use unix::{account, descriptor, process};
+use unix::{account, descriptor, exec, process};
 
 /// Runs the program.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
@@ -72,6 +73,7 @@ fn start(options: &Options) -> Result<Server<'_>, Failure> {
         next: 0,
         signals,
         starter: Starter::new(),
+        kept: kept_program(options),
         slots: Slots::new(options.limit),
         peers: Peers::new(options.peer_limits),
         watch: options.rules.as_ref().and_then(|rules| Watch::of(&rules.path)),
@@ -98,6 +100,13 @@ fn print_port(listeners: &[TcpListener]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The program, if it is to be kept. One that asking takes long for is run by the process that asks.
+fn kept_program(options: &Options) -> Option<KeptProgram> {
+    let name =
+        options.program.first().filter(|_| options.keep_program && !connection::needs_time(options))?;
+    exec::find(name).map(KeptProgram::new)
+}
+
 struct Server<'a> {
     setting: Setting<'a>,
     listeners: Vec<TcpListener>,
@@ -105,6 +114,8 @@ struct Server<'a> {
     next: usize,
     signals: Held,
     starter: Starter,
+    /// The program, if it is to copy itself.
+    kept: Option<KeptProgram>,
     slots: Slots,
     peers: Peers,
     /// Of the rules, if there are any.
@@ -169,6 +180,9 @@ impl Server<'_> {
 
     fn reap(&mut self) {
         while let Some((pid, ended)) = process::reap_any() {
+            if self.kept.as_mut().is_some_and(|kept| kept.was_server(pid)) {
+                continue;
+            }
             self.slots.give_back();
             self.peers.ended(pid);
             self.setting.log.ended(pid, ended);
@@ -208,7 +222,7 @@ impl Server<'_> {
         }
         self.slots.take();
         self.setting.log.status(&self.slots);
-        match connection::start(&self.setting, &mut self.starter, stream, peer) {
+        match connection::start(&self.setting, &mut self.starter, self.kept.as_mut(), stream, peer) {
             Ok(child) => self.peers.started(child, address),
             Err(error) => {
                 self.setting.log.dropping(&unix::failure::because("unable to fork", &error));

@@ -53,6 +53,8 @@ pub(super) struct Options {
     pub share_port: bool,
     /// Those who connect for others and say for whom. If there are any, nobody else is served (-Y).
     pub balancers: Vec<Block>,
+    /// The program is kept, and copies itself for each connection (-k).
+    pub keep_program: bool,
     pub rules: Option<Rules>,
     pub banner: Vec<u8>,
     /// 0: the group and groups stay.
@@ -105,6 +107,7 @@ impl Default for Raw {
             share_port: false,
             balancers: Vec::new(),
             backlog: i32::from(u16::MAX),
+            keep_program: false,
             rules: None,
             banner: Vec::new(),
             gid: 0,
@@ -144,6 +147,8 @@ impl Raw {
             b'f' => options.peer_limits.second = Some(option.number()),
             b'Y' => options.balancers = blocks(&option.argument)?,
             b'S' => options.share_port = true,
+            b'k' => options.keep_program = true,
+            b'K' => options.keep_program = false,
             b'b' => options.backlog = i32::try_from(option.number()).unwrap_or(i32::MAX),
             b'x' => self.rules = Some(path(option.argument)),
             b'X' => self.rules_may_be_absent = true,
@@ -220,10 +225,10 @@ fn id_in(variable: &str) -> Result<Option<u32>, Failure> {
     environment::get(variable).map(|text| id(&text)).transpose()
 }
 
-/// Those that tcpserver has always had, and ours: C, f, n, S and Y.
-const LETTERS: &str = "dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoOC:f:n:SY:";
+/// Those that tcpserver has always had, and ours: C, f, k, K, n, S and Y.
+const LETTERS: &str = "dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoOC:f:n:SkKY:";
 
-const USAGE: &str = "tcpserver [ -1SUXpPhHrRoOdDqQv ] [ -c limit ] [ -C limit ] [ -n limit ] [ -f limit ] \
+const USAGE: &str = "tcpserver [ -1SkKUXpPhHrRoOdDqQv ] [ -c limit ] [ -C limit ] [ -n limit ] [ -f limit ] \
     [ -Y balancers ] [ -x rules.cdb ] [ -B banner ] [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] \
     host port program";
 

@@ -1,6 +1,6 @@
 //! What processes that live long must not gain: memory, descriptors, children that are dead.
 
-use super::suite::PASSING;
+use super::suite::is_passing;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -16,7 +16,7 @@ pub struct Memory {
 impl Memory {
     /// Looks at those of these processes that live long.
     pub fn look(&mut self, processes: &[(i32, String)], second_half: bool) {
-        for (pid, name) in processes.iter().filter(|(_, name)| !PASSING.contains(&name.as_str())) {
+        for (pid, name) in processes.iter().filter(|(pid, name)| !is_passing(*pid, name)) {
             let Some(bytes) = private_memory(*pid) else { continue };
             let most = self.most.entry((*pid, name.clone())).or_default();
             let half = &mut most[usize::from(second_half)];

@@ -56,7 +56,7 @@ fn policy() -> Policy {
         recipient_hosts: RcptHosts::Listed { hosts: names("example.org .example.net"), more: None },
         relay_client: None,
         bad_senders: BadSenders(names("bad@src.example @bad.example")),
-        own_literals: OwnLiterals { host: Some(b"mail.example.org".to_vec()), addresses: Vec::new() },
+        own_literals: OwnLiterals { host: Some(b"mail.example.org".to_vec()), addresses: Some(Vec::new()) },
         databytes: 1000,
         max_recipients: 3,
         bare_cr: BareCarriageReturn::Refused,

@@ -120,12 +120,6 @@ impl Server {
         let seconds = |default| control.integer("timeoutsmtpd", default).map_err(unreadable);
         let timeouts = Timeouts::from_seconds(seconds(COMMAND_TIMEOUT)?, seconds(PAUSE_TIMEOUT)?);
         let mut policy = Policy::read(&control).map_err(unreadable)?;
-        if policy.own_literals.host.is_some() {
-            policy.own_literals.addresses = interface::addresses().map_err(|error| Trouble {
-                reply: Reply::NoOwnAddresses,
-                failure: Failure::temporary("unable to find my IP addresses").because(&error),
-            })?;
-        }
         if control.switch("rcptcheck").map_err(unreadable)? {
             let local = LocalRecipients::read(&home, &control).map_err(unreadable)?;
             policy.recipient_check = Some(Box::new(move |recipient| local.ask(recipient.address())));
@@ -144,6 +138,7 @@ impl Server {
         self.reply(&Reply::Banner)?;
         loop {
             let command = self.read_command()?;
+            self.find_own_addresses(&command)?;
             let reply_now = command.ends_a_group();
             let step = self.session.answer(command).map_err(|error| {
                 let text = "unable to read control/morercpthosts.cdb";
@@ -161,6 +156,20 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Before the first command that may be about one of our addresses.
+    fn find_own_addresses(&mut self, command: &Command) -> Result<(), End> {
+        if let Command::Mail(argument) | Command::Rcpt(argument) = command
+            && self.session.policy().own_literals.need_addresses(argument)
+        {
+            let addresses = interface::addresses().map_err(|error| {
+                let failure = Failure::temporary("unable to find my IP addresses").because(&error);
+                End::Trouble(Trouble { reply: Reply::NoOwnAddresses, failure })
+            })?;
+            self.session.know_own_addresses(addresses);
+        }
+        Ok(())
     }
 
     fn read_command(&mut self) -> Result<Command, Lost> {

@@ -39,7 +39,7 @@ impl Policy {
     /// Reads `localiphost`, `rcpthosts`, `morercpthosts.cdb`, `badmailfrom`, `databytes`, `maxrecipients`,
     /// `smtpdbarecr`, and the variables DATABYTES and RELAYCLIENT.
     pub fn read(control: &Control) -> Result<Policy, Unreadable> {
-        let own_literals = OwnLiterals { host: control.line_or_me("localiphost")?, addresses: Vec::new() };
+        let own_literals = OwnLiterals { host: control.line_or_me("localiphost")?, addresses: None };
         let recipient_hosts = RcptHosts::read(control)?;
         let bad_senders = BadSenders(control.set("badmailfrom")?.unwrap_or_default());
         let bare_cr_allowed = control.integer("smtpdbarecr", 0)? != 0;
@@ -106,11 +106,17 @@ impl BadSenders {
 pub struct OwnLiterals {
     /// `localiphost`; without it literals are left alone.
     pub host: Option<Vec<u8>>,
-    /// The addresses of this machine.
-    pub addresses: Vec<IpAddr>,
+    /// The addresses of this machine, once [somebody needs them](OwnLiterals::need_addresses).
+    pub addresses: Option<Vec<IpAddr>>,
 }
 
 impl OwnLiterals {
+    /// Whether a command with this argument can be answered only by who knows the addresses. Few have one, and to ask the kernel
+    /// takes longer than the rest of a session's beginning.
+    pub fn need_addresses(&self, argument: &[u8]) -> bool {
+        self.host.is_some() && self.addresses.is_none() && argument.contains(&b'[')
+    }
+
     /// The address with our host name in place of a literal of ours after its last `@`.
     pub fn replace(&self, mut address: Vec<u8>) -> Vec<u8> {
         let Some(host) = &self.host else { return address };
@@ -124,7 +130,7 @@ impl OwnLiterals {
     }
 
     fn is_ours(&self, address: IpAddr) -> bool {
-        address.is_unspecified() || self.addresses.contains(&address)
+        address.is_unspecified() || self.addresses.iter().flatten().any(|ours| *ours == address)
     }
 }
 
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn an_address_literal_of_ours_becomes_our_host() {
         let addresses = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
-        let own = OwnLiterals { host: Some(b"me.example".to_vec()), addresses };
+        let own = OwnLiterals { host: Some(b"me.example".to_vec()), addresses: Some(addresses) };
         let replaced = |address: &str| String::from_utf8(own.replace(address.as_bytes().to_vec())).unwrap();
         for ours in [
             "[192.0.2.1]",

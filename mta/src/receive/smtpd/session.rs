@@ -13,6 +13,7 @@ use super::reply::Reply;
 use super::verbs::Command;
 use crate::decide::recipients::Answer;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Refused recipients after which each reply is delayed: somebody is trying addresses.
@@ -68,6 +69,11 @@ impl Session {
     /// The administrator's decisions.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// From here on literals of these addresses are known as ours.
+    pub fn know_own_addresses(&mut self, addresses: Vec<IpAddr>) {
+        self.policy.own_literals.addresses = Some(addresses);
     }
 
     /// What the client called itself, if it has.

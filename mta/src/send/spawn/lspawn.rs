@@ -1,22 +1,26 @@
 //! `qmail-lspawn` starts one `qmail-local` for each delivery to a local recipient.
 //!
 //! Reads    fd 0: delivery requests of qmail-send.      Writes  fd 1: delivery reports.
-//! Runs as  root, to become the mailbox owner; it parses nothing but requests and users/cdb, and that in a child.
+//! Runs as  root, to become the mailbox owner; it parses nothing but requests, users/cdb and what qmail-getpw says.
 //!          Trusts  qmail-send for slot numbers, nobody for message contents.
 //! Exits    0 when fd 0 ends and all deliveries have · 100 without its argument · 111 if there is no queue.
 //! Manual   qmail-lspawn(8).    Next in the flow: deliver::local.
 
 use super::request::Request;
-use super::{Agent, report};
+use super::{Agent, Ends, Stage, report};
 use crate::setup::home::Home;
 use crate::users::{self, Controller, Trouble};
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use unix::account::{self, Identity};
+use unix::directory;
 use unix::environment::Environment;
 use unix::exec::{self, Search};
 use unix::failure::Failure;
-use unix::process::Ended;
+use unix::fork_server::{Call, KeptProgram, Parent};
+use unix::process::{Ended, Pid};
 use unix::program::{Exit, Invocation};
 
 /// The program's entry. Its argument is what a mailbox without instructions gets: the default delivery.
@@ -25,7 +29,8 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         return Err(Failure::usage("qmail-lspawn defaultdelivery"));
     };
     let home = Home::of_this_program()?;
-    super::run(&home, &LocalAgent { default_delivery })
+    let [lookup, delivery] = ["qmail-getpw", "qmail-local"].map(|name| KeptProgram::new(home.program(name)));
+    super::run(&home, LocalAgent { default_delivery, lookup, delivery })
 }
 
 /// What a qmail-lspawn that runs for this home was given as its argument; nothing if none can be seen.
@@ -48,6 +53,10 @@ pub fn running_default_delivery(home: &Home) -> Option<Vec<u8>> {
 
 struct LocalAgent<'a> {
     default_delivery: &'a [u8],
+    /// qmail-getpw, as qmailp.
+    lookup: KeptProgram,
+    /// qmail-local, as root as long as it is nobody's: each copy is told first whom to become, and cannot begin before.
+    delivery: KeptProgram,
 }
 
 impl Agent for LocalAgent<'_> {
@@ -56,6 +65,29 @@ impl Agent for LocalAgent<'_> {
             Ok(never) => match never {},
             Err(trouble) => trouble.exit(),
         }
+    }
+
+    fn begin(&mut self, home: &Home, request: &Request, ends: &Ends) -> Option<(Stage, Pid)> {
+        match users::find_assigned(home, request.local_part()) {
+            Ok(Some((controller, _))) => {
+                Some((Stage::Delivery, self.call_local(home, request, &controller, ends).ok()??))
+            }
+            Ok(None) => Some((Stage::Lookup, self.call_getpw(home, request, ends)?)),
+            // The child finds it out once more, and its end says it.
+            Err(_) => None,
+        }
+    }
+
+    fn found(
+        &mut self,
+        home: &Home,
+        request: &Request,
+        ended: Ended,
+        output: &[u8],
+        ends: &Ends,
+    ) -> Result<Option<Pid>, u8> {
+        let call = |controller: Controller| self.call_local(home, request, &controller, ends);
+        users::answer_of_getpw(ended, output).and_then(call).map_err(Trouble::exit)
     }
 
     fn report(&self, ended: Ended, output: &[u8]) -> Vec<u8> {
@@ -68,36 +100,83 @@ impl Agent for LocalAgent<'_> {
 }
 
 impl LocalAgent<'_> {
+    /// Asks a copy of qmail-getpw, whose answer comes by the pipe for the report.
+    fn call_getpw(&mut self, home: &Home, request: &Request, ends: &Ends) -> Option<Pid> {
+        self.lookup.keep(|| {
+            ends.lower_limits();
+            directory::enter(home.path())?;
+            users::become_looker_up(home).map_err(|_| io::ErrorKind::PermissionDenied.into())
+        });
+        let call = Call {
+            arguments: vec![request.local_part().to_vec()],
+            environment: None,
+            identity: None,
+            descriptors: &[(ends.report.as_fd(), 1)],
+            parent: Parent::Starter,
+        };
+        Some(self.lookup.call(&call)?.pid())
+    }
+
+    /// Lets a copy of qmail-local deliver, as the mailbox owner. `None`: it has to be run as ever.
+    fn call_local(
+        &mut self,
+        home: &Home,
+        request: &Request,
+        controller: &Controller,
+        ends: &Ends,
+    ) -> Result<Option<Pid>, Trouble> {
+        self.delivery.keep(|| {
+            ends.lower_limits();
+            directory::enter(home.path())
+        });
+        let report = ends.report.as_fd();
+        let call = Call {
+            arguments: self.arguments(request, controller).to_vec(),
+            environment: None,
+            identity: mailbox_owner(home, controller)?,
+            descriptors: &[(ends.message.as_fd(), 0), (report, 1), (report, 2)],
+            parent: Parent::Starter,
+        };
+        Ok(self.delivery.call(&call).map(|copy| copy.pid()))
+    }
+
     fn become_local(&self, home: &Home, request: &Request) -> Result<std::convert::Infallible, Trouble> {
-        std::env::set_current_dir(home.path()).map_err(|_| Trouble::Internal)?;
-        let local = request.local_part();
-        let controller = users::find(home, local)?;
-        assume_identity(home, &controller)?;
-        let program = home.program("qmail-local");
-        let words: [&[u8]; 10] = [
-            program.as_os_str().as_bytes(),
+        directory::enter(home.path()).map_err(|_| Trouble::Internal)?;
+        let controller = users::find(home, request.local_part())?;
+        if let Some(owner) = mailbox_owner(home, &controller)? {
+            owner.assume().map_err(|_| Trouble::Internal)?;
+        }
+        let program = self.delivery.file().as_os_str().as_bytes().to_vec();
+        let words: Vec<Vec<u8>> =
+            std::iter::once(program).chain(self.arguments(request, &controller)).collect();
+        let error = exec::exec(&words, &Environment::inherited(), Search::Direct);
+        Err(Trouble::from_exec(&error))
+    }
+
+    fn arguments(&self, request: &Request, controller: &Controller) -> [Vec<u8>; 9] {
+        let words: [&[u8]; 9] = [
             b"--",
             &controller.user,
             &controller.home,
-            local,
+            request.local_part(),
             &controller.dash,
             &controller.ext,
             request.host(),
             &request.sender,
             self.default_delivery,
         ];
-        let words: Vec<Vec<u8>> = words.into_iter().map(<[u8]>::to_vec).collect();
-        let error = exec::exec(&words, &Environment::inherited(), Search::Direct);
-        Err(Trouble::from_exec(&error))
+        words.map(<[u8]>::to_vec)
     }
 }
 
-/// Becomes the mailbox owner, for good. Nothing is ever delivered as root.
-fn assume_identity(home: &Home, controller: &Controller) -> Result<(), Trouble> {
-    if home.is_single_user() {
-        // Nobody else can be become; mail for another account waits for an administrator.
-        return if controller.uid == account::effective_uid() { Ok(()) } else { Err(Trouble::Internal) };
+/// Whom to become for a delivery, for good; `None` in a home of one user, where nobody can be become. Nothing is ever
+/// delivered as root.
+fn mailbox_owner(home: &Home, controller: &Controller) -> Result<Option<Identity>, Trouble> {
+    match controller.uid {
+        uid if home.is_single_user() && uid == account::effective_uid() => Ok(None),
+        // Mail for another account waits for an administrator.
+        _ if home.is_single_user() => Err(Trouble::Internal),
+        0 => Err(Trouble::Root),
+        uid => Ok(Some(Identity::new(uid, controller.gid))),
     }
-    Identity::new(controller.uid, controller.gid).assume().map_err(|_| Trouble::Internal)?;
-    if account::real_uid() == 0 { Err(Trouble::Root) } else { Ok(()) }
 }

@@ -33,10 +33,27 @@ const SPARE_DESCRIPTORS: u64 = 32;
 const LOOK_FOR_DEAD: Duration = Duration::from_secs(1);
 
 /// What makes a spawner the local or the remote one.
+///
+/// An agent is a child of ours that [becomes](Agent::run) its program. Where the program is
+/// [kept](unix::fork_server), a copy of it comes cheaper.
 pub trait Agent {
     /// Runs in the child, with the message on descriptor 0 and the report on 1 and 2: becomes the agent, or
     /// returns the exit status that says why not.
     fn run(&self, home: &Home, request: &Request) -> u8;
+
+    /// Begins the delivery by a copy of a program, or with what has to be looked up before, by a copy of another. `None`: a
+    /// child has to [`run`](Agent::run).
+    fn begin(&mut self, _: &Home, _: &Request, _: &Ends) -> Option<(Stage, Pid)> {
+        None
+    }
+
+    /// Begins the delivery, knowing how the lookup ended and what it wrote. `None`: a child has to run.
+    ///
+    /// # Errors
+    /// The exit status that says why there is nothing to be delivered.
+    fn found(&mut self, _: &Home, _: &Request, _: Ended, _: &[u8], _: &Ends) -> Result<Option<Pid>, u8> {
+        Ok(None)
+    }
 
     /// The report of an agent that ended so, having written this.
     fn report(&self, ended: Ended, output: &[u8]) -> Vec<u8>;
@@ -45,8 +62,52 @@ pub trait Agent {
     fn bound(&self, output: &mut Vec<u8>);
 }
 
+/// What an agent is given.
+pub struct Ends<'a> {
+    /// The message, its descriptor 0.
+    pub message: &'a File,
+    /// Where its output goes, descriptors 1 and 2.
+    pub report: &'a OwnedFd,
+    /// The limits on open files that it is to have, if ours were raised.
+    open_files: Option<(u64, u64)>,
+}
+
+impl Ends<'_> {
+    /// Puts everything in its place, in the child.
+    fn place(&self) -> io::Result<()> {
+        descriptor::place_all(&[
+            (self.message.as_fd(), 0),
+            (self.report.as_fd(), 1),
+            (self.report.as_fd(), 2),
+        ])?;
+        self.lower_limits();
+        signal::default(Signal::SIGPIPE);
+        signal::default(Signal::SIGCHLD);
+        Ok(())
+    }
+
+    /// Takes back, in a child, what we have allowed ourselves.
+    pub fn lower_limits(&self) {
+        if let Some((soft, hard)) = self.open_files {
+            let _ = limits::set_soft(Resource::RLIMIT_NOFILE, soft, hard);
+        }
+    }
+}
+
+/// How far a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Somebody finds out to whom it is made.
+    Lookup,
+    /// It is being made.
+    Delivery,
+}
+
 /// A delivery that is under way.
 struct Running {
+    request: Request,
+    message: File,
+    stage: Stage,
     pid: Pid,
     pipe: File,
     output: Vec<u8>,
@@ -56,7 +117,7 @@ struct Running {
 }
 
 /// Runs the engine until descriptor 0 ends and all deliveries have.
-pub fn run(home: &Home, agent: &impl Agent) -> Result<Exit, Failure> {
+pub fn run(home: &Home, agent: impl Agent) -> Result<Exit, Failure> {
     std::env::set_current_dir(home.queue().join("mess")).map_err(|_| Failure::silent(Exit::TEMPORARY))?;
     let queue_owner = home.account(Role::Qmailq)?.uid;
     signal::ignore(Signal::SIGPIPE);
@@ -83,7 +144,7 @@ pub fn run(home: &Home, agent: &impl Agent) -> Result<Exit, Failure> {
 
 struct Engine<'a, A> {
     home: &'a Home,
-    agent: &'a A,
+    agent: A,
     queue_owner: u32,
     /// Nothing once qmail-send cannot be told anything; deliveries then end unheard.
     reports: Option<descriptor::Standard>,
@@ -170,9 +231,17 @@ impl<A: Agent> Engine<'_, A> {
         let over: Vec<u16> =
             self.running.iter().filter(|(_, running)| is_over(running)).map(|(slot, _)| *slot).collect();
         for slot in over {
-            if let Some(Running { ended: Some(ended), output, .. }) = self.running.remove(&slot) {
-                let text = self.agent.report(ended, &output);
-                self.report(slot, &text);
+            let Some(running) = self.running.remove(&slot) else { continue };
+            let Running { request, message, stage, output, ended: Some(ended), .. } = running else {
+                continue;
+            };
+            let next = match stage {
+                Stage::Delivery => Err(self.agent.report(ended, &output)),
+                Stage::Lookup => self.deliver(request, message, ended, &output),
+            };
+            match next {
+                Ok(running) => drop(self.running.insert(slot, running)),
+                Err(text) => self.report(slot, &text),
             }
         }
     }
@@ -228,7 +297,7 @@ impl<A: Agent> Engine<'_, A> {
     }
 
     /// Starts the agent, or says in a report why not.
-    fn start(&self, request: &Request) -> Result<Running, &'static [u8]> {
+    fn start(&mut self, request: &Request) -> Result<Running, &'static [u8]> {
         if request.slot >= self.limit {
             return Err(b"ZInternal error: delnum too big. (#4.3.5)\n");
         }
@@ -237,11 +306,40 @@ impl<A: Agent> Engine<'_, A> {
         }
         request.check()?;
         let message = self.open_message(request)?;
-        let unable = |_| &b"Zqmail-spawn unable to create pipe. (#4.3.0)\n"[..];
-        let (reader, writer) = descriptor::pipe().map_err(unable)?;
-        let pid = process::fork(|| self.child(request, &message, &writer))
-            .map_err(|_| &b"Zqmail-spawn unable to fork. (#4.3.0)\n"[..])?;
-        Ok(Running { pid, pipe: File::from(reader), output: Vec::new(), at_end: false, ended: None })
+        let (reader, writer) = descriptor::pipe().map_err(|_| NO_PIPE)?;
+        let ends = Ends { message: &message, report: &writer, open_files: self.open_files };
+        let (stage, pid) = match self.agent.begin(self.home, request, &ends) {
+            Some(begun) => begun,
+            None => (Stage::Delivery, self.fork(request, &ends)?),
+        };
+        Ok(Running::new(request.clone(), message, stage, pid, reader))
+    }
+
+    /// Goes on after the lookup, or says in a report why not.
+    fn deliver(
+        &mut self,
+        request: Request,
+        message: File,
+        ended: Ended,
+        found: &[u8],
+    ) -> Result<Running, Vec<u8>> {
+        let (reader, writer) = descriptor::pipe().map_err(|_| NO_PIPE)?;
+        let ends = Ends { message: &message, report: &writer, open_files: self.open_files };
+        let pid = match self.agent.found(self.home, &request, ended, found, &ends) {
+            Ok(Some(pid)) => pid,
+            Ok(None) => self.fork(&request, &ends)?,
+            Err(code) => return Err(self.agent.report(Ended::Exited(code), b"")),
+        };
+        Ok(Running::new(request, message, Stage::Delivery, pid, reader))
+    }
+
+    /// Starts a child that becomes the agent.
+    fn fork(&self, request: &Request, ends: &Ends) -> Result<Pid, &'static [u8]> {
+        let child = || match ends.place() {
+            Ok(()) => self.agent.run(self.home, request),
+            Err(_) => Exit::TEMPORARY.0,
+        };
+        process::fork(child).map_err(|_| &b"Zqmail-spawn unable to fork. (#4.3.0)\n"[..])
     }
 
     /// The message must be a file that qmail-queue wrote: whoever else could make one here is not trusted.
@@ -261,18 +359,14 @@ impl<A: Agent> Engine<'_, A> {
             .map_err(|_| &b"Zqmail-spawn unable to open message. (#4.3.0)\n"[..])?;
         Ok(message)
     }
+}
 
-    fn child(&self, request: &Request, message: &File, report: &OwnedFd) -> u8 {
-        let wanted = [(message.as_fd(), 0), (report.as_fd(), 1), (report.as_fd(), 2)];
-        if descriptor::place_all(&wanted).is_err() {
-            return Exit::TEMPORARY.0;
-        }
-        if let Some((soft, hard)) = self.open_files {
-            let _ = limits::set_soft(Resource::RLIMIT_NOFILE, soft, hard);
-        }
-        signal::default(Signal::SIGPIPE);
-        signal::default(Signal::SIGCHLD);
-        self.agent.run(self.home, request)
+const NO_PIPE: &[u8] = b"Zqmail-spawn unable to create pipe. (#4.3.0)\n";
+
+impl Running {
+    fn new(request: Request, message: File, stage: Stage, pid: Pid, pipe: OwnedFd) -> Running {
+        let pipe = File::from(pipe);
+        Running { request, message, stage, pid, pipe, output: Vec::new(), at_end: false, ended: None }
     }
 }
 

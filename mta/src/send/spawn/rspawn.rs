@@ -6,16 +6,18 @@
 //! Manual   qmail-rspawn(8).    Next in the flow: deliver::remote.
 
 use super::request::Request;
-use super::{Agent, report};
+use super::{Agent, Ends, Stage, report};
 use crate::queue::layout;
 use crate::setup::home::Home;
 use std::fs::OpenOptions;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use unix::environment::{self, Environment};
 use unix::exec::{self, Search};
 use unix::failure::{self, Failure};
-use unix::process::Ended;
+use unix::fork_server::{Call, KeptProgram, Parent};
+use unix::process::{Ended, Pid};
 use unix::program::{Exit, Invocation};
 
 /// Bytes of the table of hosts that timed out.
@@ -25,7 +27,8 @@ const TCPTO_SIZE: usize = 1024;
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {
     let home = Home::of_this_program()?;
     forget_timeouts(&home);
-    super::run(&home, &RemoteAgent)
+    let remote = KeptProgram::new(home.program("qmail-remote"));
+    super::run(&home, RemoteAgent { remote })
 }
 
 /// After a restart every host gets its chance. Failure does no harm: entries grow old by themselves.
@@ -35,16 +38,40 @@ fn forget_timeouts(home: &Home) {
     }
 }
 
-struct RemoteAgent;
+struct RemoteAgent {
+    remote: KeptProgram,
+}
+
+/// Names a program in place of qmail-remote.
+const VARIABLE: &str = "QMAILREMOTE";
 
 impl Agent for RemoteAgent {
     /// Becomes qmail-remote, or the program that the variable QMAILREMOTE names.
     fn run(&self, home: &Home, request: &Request) -> u8 {
         let own = || home.program("qmail-remote").as_os_str().as_bytes().to_vec();
-        let program = environment::get("QMAILREMOTE").unwrap_or_else(own);
-        let words = [program, request.host().to_vec(), request.sender.clone(), request.recipient.clone()];
+        let program = environment::get(VARIABLE).unwrap_or_else(own);
+        let words: Vec<Vec<u8>> = std::iter::once(program).chain(arguments(request)).collect();
         let error = exec::exec(&words, &Environment::inherited(), Search::Path);
         if failure::is_temporary(&error) { Exit::TEMPORARY.0 } else { Exit::PERMANENT.0 }
+    }
+
+    fn begin(&mut self, _: &Home, request: &Request, ends: &Ends) -> Option<(Stage, Pid)> {
+        if environment::get(VARIABLE).is_some() {
+            return None;
+        }
+        self.remote.keep(|| {
+            ends.lower_limits();
+            Ok(())
+        });
+        let report = ends.report.as_fd();
+        let call = Call {
+            arguments: arguments(request).to_vec(),
+            environment: None,
+            identity: None,
+            descriptors: &[(ends.message.as_fd(), 0), (report, 1), (report, 2)],
+            parent: Parent::Starter,
+        };
+        Some((Stage::Delivery, self.remote.call(&call)?.pid()))
     }
 
     fn report(&self, ended: Ended, output: &[u8]) -> Vec<u8> {
@@ -54,4 +81,8 @@ impl Agent for RemoteAgent {
     fn bound(&self, output: &mut Vec<u8>) {
         report::bound_remote(output);
     }
+}
+
+fn arguments(request: &Request) -> [Vec<u8>; 3] {
+    [request.host().to_vec(), request.sender.clone(), request.recipient.clone()]
 }

@@ -20,7 +20,7 @@ fn policy() -> Policy {
         bad_senders: BadSenders(names(&["@bad.example"])),
         own_literals: OwnLiterals {
             host: Some(b"here.example".to_vec()),
-            addresses: vec!["192.0.2.1".parse().unwrap()],
+            addresses: Some(vec!["192.0.2.1".parse().unwrap()]),
         },
         databytes: 1000,
         max_recipients: 0,

@@ -1,0 +1,173 @@
+//! Programs that are kept and copy themselves: the mail is the same, and nobody depends on them.
+
+use harness::{HOST, Instance, TcpServer, messages, put_program, wait_until};
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// An SMTP server that keeps its programs.
+fn start_smtpd(instance: &Instance, variables: &[(&str, &str)]) -> TcpServer {
+    let uid = harness::owner_uid().to_string();
+    let identity = if harness::is_root() { vec!["-u", &uid, "-g", &uid] } else { Vec::new() };
+    let options = [vec!["-kHRl0"], identity].concat();
+    let smtpd = instance.path("bin/qmail-smtpd");
+    let command = [smtpd.to_str().expect("a path")];
+    TcpServer::start(&harness::program("tcpserver"), &options, "127.0.0.1", &command, variables)
+}
+
+/// Sends joe a message; the last reply but that to QUIT.
+fn send(server: &TcpServer, subject: &str) -> String {
+    let mut stream = server.connect("127.0.0.1");
+    let text = format!(
+        "HELO {subject}.example\r\nMAIL FROM:<>\r\nRCPT TO:<joe@{HOST}>\r\nDATA\r\nSubject: {subject}\r\n\r\nx\r\n.\r\nQUIT\r\n"
+    );
+    stream.write_all(text.as_bytes()).expect("a server that reads");
+    let mut replies = String::new();
+    // Who is turned away with words unread is reset.
+    let _ = stream.read_to_string(&mut replies);
+    replies.lines().rev().nth(1).unwrap_or_default().to_owned()
+}
+
+fn subjects(maildir: &Path) -> Vec<String> {
+    let subject = |text: &String| {
+        text.lines().find_map(|line| line.strip_prefix("Subject: ").map(str::to_owned)).expect("a subject")
+    };
+    let mut subjects: Vec<String> = messages(maildir).iter().map(subject).collect();
+    subjects.sort();
+    subjects
+}
+
+/// R7: each that is killed is replaced, and a message for which there is none is handled as ever.
+#[test]
+fn r7_mail_flows_whichever_of_the_kept_programs_is_killed() {
+    let mut instance = Instance::in_memory();
+    let maildir = instance.mailbox("joe");
+    instance.start();
+    let server = start_smtpd(&instance, &[]);
+    let mut sent = Vec::new();
+    let mut deliver = |instance: &Instance, subject: &str| {
+        let reply = send(&server, subject);
+        assert!(reply.starts_with("250 ok "), "{subject}: {reply}");
+        sent.push(subject.to_owned());
+        sent.sort();
+        wait_until("the message is delivered", || subjects(&maildir) == sent);
+        instance.wait_until_delivered();
+    };
+    deliver(&instance, "first");
+    for name in ["qmail-smtpd", "qmail-queue", "qmail-local", "qmail-getpw"] {
+        // One that died just when it was called is missed by that message, and replaced with the next.
+        deliver(&instance, &format!("{name}-is-replaced"));
+        let processes = instance.processes();
+        let kept = instance.pid_of(name).unwrap_or_else(|| panic!("{name} is kept: {processes:?}"));
+        deliver(&instance, &format!("{name}-copies-itself"));
+        assert_eq!(instance.pid_of(name), Some(kept));
+        assert!(instance.kill(name));
+        deliver(&instance, &format!("{name}-was-killed"));
+    }
+    let log = server.log();
+    let count = |part: &str| log.matches(part).count();
+    assert_eq!((count("tcpserver: pid "), count("tcpserver: ok ")), (13, 13), "{log}");
+    wait_until("the ends of all connections are logged", || {
+        server.log().matches(" status 0\n").count() == 13
+    });
+    drop(server);
+    wait_until("what served the network has ended with it", || {
+        instance.pid_of("qmail-smtpd").is_none() && instance.pid_of("qmail-queue").is_none()
+    });
+    instance.stop();
+}
+
+/// Whoever puts another program in the place of one of ours finds it in use at once.
+#[test]
+fn a_program_that_is_replaced_is_the_one_that_is_run() {
+    let mut instance = Instance::in_memory();
+    let maildir = instance.mailbox("joe");
+    instance.start();
+    let server = start_smtpd(&instance, &[]);
+    assert!(send(&server, "first").starts_with("250 ok "));
+    wait_until("the message is delivered", || subjects(&maildir) == ["first"]);
+
+    let replace = |name: &str, script: &str| {
+        let path = instance.path("bin").join(name);
+        let original = fs::read(&path).expect("the program");
+        put_program(&path, script);
+        (path, original)
+    };
+    let (queue, original) = replace("qmail-queue", "#!/bin/sh\nexit 31\n");
+    assert_eq!(send(&server, "refused"), "554 mail server permanently rejected message (#5.3.0)");
+    put_program(&queue, original);
+
+    let (local, original) = replace("qmail-local", "#!/bin/sh\necho replaced; exit 0\n");
+    assert!(send(&server, "swallowed").starts_with("250 ok "));
+    instance.wait_for_log(" success: replaced/");
+    put_program(&local, original);
+
+    replace("qmail-getpw", "#!/bin/sh\nexit 115\n");
+    assert!(send(&server, "waiting").starts_with("250 ok "));
+    instance.wait_for_log(" deferral: ");
+    assert_eq!(subjects(&maildir), ["first"]);
+
+    replace("qmail-smtpd", "#!/bin/sh\necho 220 replaced; sed -n /QUIT/q; echo bye; echo\n");
+    assert_eq!(send(&server, "nobody"), "bye");
+    instance.stop();
+}
+
+/// What a rule sets for one connection, and what it makes qmail-queue, is not there in the next.
+#[test]
+fn each_connection_has_the_environment_of_its_rule() {
+    let instance = Instance::in_memory();
+    instance.mailbox("joe");
+    let rules = |text: &str| {
+        let database = instance.beside("rules.cdb");
+        let made = harness::Call::ours("tcprules")
+            .args([&database, &instance.beside("rules.tmp")])
+            .input(text)
+            .run();
+        assert_eq!(made.code, 0, "{}", made.err_text());
+        fs::set_permissions(&database, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("a mode");
+        database.display().to_string()
+    };
+    put_program(&instance.path("bin/refuse"), "#!/bin/sh\nexit 31\n");
+    let database = rules(":allow,QMAILQUEUE=\"bin/refuse\"\n");
+    let uid = harness::owner_uid().to_string();
+    let identity = if harness::is_root() { vec!["-u", &uid, "-g", &uid] } else { Vec::new() };
+    let options = [vec!["-kHRl0", "-x", &database], identity].concat();
+    let smtpd = instance.path("bin/qmail-smtpd");
+    let program = harness::program("tcpserver");
+    let server = TcpServer::start(&program, &options, "127.0.0.1", &[smtpd.to_str().expect("a path")], &[]);
+    let relayed = |server: &TcpServer| {
+        let mut stream = server.connect("127.0.0.1");
+        let session = b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@elsewhere.example>\r\nQUIT\r\n";
+        stream.write_all(session).expect("a server that reads");
+        let mut replies = String::new();
+        stream.read_to_string(&mut replies).expect("a server that replies");
+        replies.contains("250 ok\r\n250 ok\r\n")
+    };
+    assert!(send(&server, "refused").starts_with("554 "));
+    assert!(!relayed(&server));
+    rules(":allow,RELAYCLIENT=\"\"\n");
+    assert!(send(&server, "taken").starts_with("250 ok "));
+    assert!(relayed(&server));
+    rules(":deny\n");
+    assert_eq!(send(&server, "denied"), "");
+    assert!(server.logged("tcpserver: deny ").contains(":127.0.0.1:"));
+}
+
+/// A program that does not know how to copy itself is run for each connection.
+#[test]
+fn a_program_that_cannot_be_kept_is_run_as_without_the_option() {
+    let program = harness::program("tcpserver");
+    let server = TcpServer::start(
+        &program,
+        &["-kHRl0"],
+        "127.0.0.1",
+        &["sh", "-c", "echo \"$TCPREMOTEIP $A\""],
+        &[("A", "b")],
+    );
+    for _ in 0..3 {
+        let mut said = String::new();
+        server.connect("127.0.0.1").read_to_string(&mut said).expect("what the program says");
+        assert_eq!(said, "127.0.0.1 b\n");
+    }
+    assert_eq!(server.log().matches("tcpserver: ok ").count(), 3);
+}

@@ -1,0 +1,201 @@
+//! A program that is there already, and copies itself for each call.
+//!
+//! To start a program costs more than most of ours do then: the kernel builds a new memory for it, and the C library asks
+//! the processor what it can do, which in a virtual machine is a question to the host. A fork of a small program that has
+//! all of that behind it costs a third.
+//!
+//! So whoever calls a program often starts it once, as a *fork server* ([`ForkServer::start`]). It says that it is ready, and then
+//! waits for calls. For each it forks, and the copy is what a program started anew would be: arguments, environment,
+//! identity and descriptors are those of the call. Nothing that one copy learns is seen by another. A program takes part if it
+//! starts by [`copied_program`](crate::copied_program).
+//!
+//! Nobody depends on a server: a program that does not know of this, a file that was replaced since, a server that died are
+//! no harm: the caller runs the program as ever. [`KeptProgram`] knows when.
+//!
+//! A call is one packet of a Unix socket (`SOCK_SEQPACKET`, unix(7)), see [`packet`]; with it come the pipe for the answer and
+//! the descriptors. The answer is the copy's process number, four bytes in the machine's order; without it there is none. If the
+//! copy is a child of the server, its exit status follows, one byte, when it has ended by itself.
+
+mod kept;
+mod packet;
+mod server;
+
+pub use kept::KeptProgram;
+pub(crate) use server::Server;
+
+use crate::account::Identity;
+use crate::descriptor;
+use crate::environment::Environment;
+use crate::exec::{self, Search};
+use crate::poll::{self, Interest};
+use crate::process::{self, Pid};
+use crate::signal::{self, Signal};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
+use packet::Packet;
+use std::fs::File;
+use std::io::{self, IoSlice, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The variable that makes a program a server, and says on which descriptor.
+const VARIABLE: &str = "FORK_SERVER";
+/// What a server says when it is ready.
+const READY: &[u8] = b"ready";
+/// A program that has not said so by then does not know how, and is ended.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A call of a program.
+pub struct Call<'a> {
+    /// The arguments after `argv[0]`.
+    pub arguments: Vec<Vec<u8>>,
+    /// The environment; `None`: that which the server was started with.
+    pub environment: Option<&'a Environment>,
+    /// Who the program runs as; `None`: as whom the server does.
+    pub identity: Option<Identity>,
+    /// The descriptors that it gets (first), and under which numbers (second, below 16). There are no others, but for the
+    /// standard three: those not named here lead where the server's do.
+    pub descriptors: &'a [(BorrowedFd<'a>, RawFd)],
+    /// Whose child it becomes.
+    pub parent: Parent,
+}
+
+/// Whose child a copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parent {
+    /// Of the process that started the server, and can wait for it as for any child.
+    Starter,
+    /// Of the server. Its end is told to whoever made the call: [`Copy::wait`].
+    Server,
+}
+
+/// A copy that was made.
+pub struct Copy {
+    pid: Pid,
+    end: File,
+}
+
+impl Copy {
+    /// Its process number.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Waits for the end of a child of the server. `None`: it did not end by itself.
+    pub fn wait(mut self) -> Option<u8> {
+        let mut status = [0];
+        self.end.read_exact(&mut status).ok()?;
+        let [status] = status;
+        Some(status)
+    }
+}
+
+/// A server, as its callers have it.
+pub struct ForkServer {
+    pid: Pid,
+    socket: OwnedFd,
+    program: PathBuf,
+    /// Of the file that it runs.
+    mark: Mark,
+}
+
+impl ForkServer {
+    /// Starts the program in this file as a server, and waits until it is ready. `prepare` runs in the new process before it.
+    ///
+    /// # Errors
+    /// If there is no process for it, or the program does not know how to be a server.
+    pub fn start(program: &Path, prepare: impl FnOnce() -> io::Result<()>) -> io::Result<ForkServer> {
+        let mark = Mark::of(program)?;
+        let kind = (AddressFamily::Unix, SockType::SeqPacket);
+        let (socket, theirs) = socketpair(kind.0, kind.1, None, SockFlag::SOCK_CLOEXEC)?;
+        // The caller may have closed the standard ones, whose numbers are placed over.
+        let theirs = descriptor::move_above(theirs, packet::NUMBERS_END)?;
+        let pid = process::fork(|| {
+            let _ = prepare().and_then(|()| become_server(program, &theirs));
+            NOT_STARTED
+        })?;
+        drop(theirs);
+        let server = ForkServer { pid, socket, program: program.to_path_buf(), mark };
+        if server.is_ready() {
+            return Ok(server);
+        }
+        let _ = process::kill(pid, Signal::SIGKILL);
+        let _ = process::wait_for(pid);
+        Err(Errno::EPROTO.into())
+    }
+
+    /// The server's own process number.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Whether it is still there, and would be the same if it were started now.
+    pub fn is_current(&self) -> bool {
+        !self.has_said_something(Duration::ZERO)
+            && Mark::of(&self.program).is_ok_and(|mark| mark == self.mark)
+    }
+
+    /// Calls the program.
+    ///
+    /// # Errors
+    /// It was not called, and can be run in another way.
+    pub fn call(&self, call: &Call) -> io::Result<Copy> {
+        let packet = Packet::of(call)?.encode()?;
+        let (reader, writer) = descriptor::pipe()?;
+        let answer_first = std::iter::once(writer.as_raw_fd());
+        let descriptors: Vec<RawFd> = answer_first
+            .chain(call.descriptors.iter().map(|(descriptor, _)| descriptor.as_raw_fd()))
+            .collect();
+        let (bytes, rights) = ([IoSlice::new(&packet)], [ControlMessage::ScmRights(&descriptors)]);
+        sendmsg::<()>(self.socket.as_raw_fd(), &bytes, &rights, MsgFlags::MSG_NOSIGNAL, None)?;
+        drop(writer);
+        let mut end = File::from(reader);
+        let mut answer = [0; 4];
+        end.read_exact(&mut answer)?;
+        Ok(Copy { pid: Pid::from_raw(i32::from_ne_bytes(answer)), end })
+    }
+
+    fn is_ready(&self) -> bool {
+        let mut said = [0; READY.len()];
+        self.has_said_something(PATIENCE)
+            && nix::unistd::read(&self.socket, &mut said)
+                .is_ok_and(|length| said.get(..length) == Some(READY))
+    }
+
+    /// Whether there is something to read within that time; the end counts as well.
+    fn has_said_something(&self, limit: Duration) -> bool {
+        !poll::wait(&[(self.socket.as_fd(), Interest::Read)], Some(limit))
+            .is_ok_and(|ready| !ready.contains(&true))
+    }
+}
+
+/// The exit status of what should have become a server, or a copy, and could not.
+const NOT_STARTED: u8 = 111;
+
+/// In the child: standard input and output that lead nowhere, then the program.
+fn become_server(program: &Path, socket: &OwnedFd) -> io::Result<()> {
+    let nowhere = File::options().read(true).write(true).open("/dev/null")?;
+    descriptor::place_all(&[(nowhere.as_fd(), 0), (nowhere.as_fd(), 1)])?;
+    descriptor::set_inheritable(socket, true)?;
+    signal::unblock_all();
+    let mut environment = Environment::inherited();
+    environment.set(VARIABLE, socket.as_raw_fd().to_string());
+    Err(exec::exec(&[program.as_os_str().as_bytes().to_vec()], &environment, Search::Direct))
+}
+
+/// What tells a file from one that has taken its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    file: (u64, u64),
+    changed: (i64, i64),
+}
+
+impl Mark {
+    fn of(path: &Path) -> io::Result<Mark> {
+        let found = path.metadata()?;
+        Ok(Mark { file: (found.dev(), found.ino()), changed: (found.ctime(), found.ctime_nsec()) })
+    }
+}
