@@ -39,12 +39,15 @@ impl Network {
         let name = format!("suite-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut network =
             Network { name, hosts: Vec::new(), scratch: scratch(), records: Vec::new(), dns: None };
-        let made = shell(&format!("ip netns add {0} && ip -n {0} link set lo up", network.name));
+        let made = shell(&format!(
+            "ip netns add {0} && ip -n {0} link set lo up && ip -n {0} link add bridge type bridge",
+            network.name
+        ));
         if made.code != 0 {
-            skipped(&format!("no network namespace of our own: {}", made.err_text().trim()));
+            skipped(&format!("no network of our own: {}", made.err_text().trim()));
             return None;
         }
-        network.must("ip -n NET link add bridge type bridge && ip -n NET link set bridge up");
+        network.must("ip -n NET link set bridge up");
         network.must(&format!("ip -n NET address add {DNS}/24 dev bridge"));
         fs::write(network.scratch.path().join("resolv.conf"), format!("nameserver {DNS}\n"))
             .expect("resolv.conf");
@@ -102,7 +105,7 @@ impl Network {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, "dnsmasq", "--keep-in-foreground"]);
         command.arg(format!("--conf-file={}", settings.display()));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
+        command.env("PATH", PATH).stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
         self.dns = Some(Running::start(&mut command));
         let text = || fs::read_to_string(&log).unwrap_or_default();
         assert!(settles(|| text().contains(" started, ")), "{}", text());
@@ -124,7 +127,7 @@ impl Place {
     pub fn runs(&self, command: &str) -> Running {
         let words = self.shell();
         let mut shell = Command::new(&words[0]);
-        shell.args(&words[1..]).arg(format!("exec {command}")).stdin(Stdio::null());
+        shell.args(&words[1..]).arg(format!("exec {command}")).env("PATH", PATH).stdin(Stdio::null());
         Running::start(&mut shell)
     }
 
@@ -148,8 +151,9 @@ impl Drop for Network {
 }
 
 fn shell(command: &str) -> Outcome {
-    Call::path(Path::new("/bin/sh")).args(["-c", command]).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").run()
+    Call::path(Path::new("/bin/sh")).args(["-c", command]).env("PATH", PATH).run()
 }
 
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// The address of the DNS server.
 const DNS: &str = "10.9.0.1";
