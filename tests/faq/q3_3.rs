@@ -9,9 +9,11 @@ fn each_domain_has_instructions_of_its_own() {
     bob.write(".qmail-nowhere-default", "./Nowhere\n");
     bob.write(".qmail-everywhere-default", "./Everywhere\n");
     bob.write(".qmail-everywhere-info", "./Info\n");
+    site.boots();
     let domains = "nowhere.mil:suite-q3-3-nowhere\neverywhere.org:suite-q3-3-everywhere\n";
     site.write("/var/qmail/control/virtualdomains", domains);
-    site.boots();
+    site.types("echo nowhere.mil >> /var/qmail/control/rcpthosts; echo everywhere.org >> /var/qmail/control/rcpthosts");
+    site.gives_a_hup();
     for recipient in ["info@nowhere.mil", "info@everywhere.org", "x@everywhere.org"] {
         site.sends("s@src.example", recipient, recipient);
     }

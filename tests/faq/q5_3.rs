@@ -2,7 +2,7 @@
 //! passwords that they have on the system.
 
 use crate::site::Site;
-use harness::{HOST, OrdinaryUser, free_port, skipped, wait_until};
+use harness::{HOST, OrdinaryUser, free_port, messages, skipped, wait_until};
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -47,7 +47,48 @@ fn fetches(user: &OrdinaryUser, port: u16, password: &str) -> Option<(i32, Strin
     Some((outcome.code, fs::read_to_string(got).unwrap_or_else(|_| outcome.out_text() + &outcome.err_text())))
 }
 
+/// Two readers that leave the message there, each with a maildir of its own: what is in it afterwards.
+fn looks(user: &OrdinaryUser, port: u16, reader: &str) -> Option<Vec<String>> {
+    let Some(program) = harness::installed(reader) else {
+        skipped(&format!("{reader} is not installed"));
+        return None;
+    };
+    let maildir = user.home.join(format!("{reader}.maildir"));
+    for part in ["", "tmp", "new", "cur"] {
+        fs::create_dir(maildir.join(part)).expect("a maildir");
+        user.owns(&maildir.join(part));
+    }
+    let (name, path) = (&user.account.name, maildir.display());
+    let rc = match reader {
+        "mpop" => format!(
+            "account default\nhost 127.0.0.1\nport {port}\ntls off\nauth user\nuser {name}\npassword \"two words\"\n\
+             keep on\ndelivery maildir {path}\nreceived_header off\nuidls_file {path}/uidls\n"
+        ),
+        _ => format!(
+            "[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = {port}\nusername = {name}\n\
+             password = two words\n[destination]\ntype = Maildir\npath = {path}/\n\
+             [options]\ndelete = false\ndelivered_to = false\nreceived = false\n"
+        ),
+    };
+    user.write("rc", rc);
+    fs::set_permissions(user.home.join("rc"), fs::Permissions::from_mode(0o600)).expect("its mode");
+    let call = user.call(&program).env("HOME", &user.home).within(&user.home);
+    let call = if reader == "mpop" {
+        call.args(["-C", "rc"])
+    } else {
+        call.args(["--getmaildir", ".", "--rcfile", "rc"])
+    };
+    let outcome = call.run();
+    assert_eq!(outcome.code, 0, "{reader}: {}{}", outcome.out_text(), outcome.err_text());
+    Some(messages(&maildir))
+}
+
 fn serves(user: &OrdinaryUser, port: u16) {
+    for reader in ["mpop", "getmail"] {
+        let Some(found) = looks(user, port, reader) else { continue };
+        assert_eq!(found.len(), 1, "{reader}");
+        assert!(found[0].contains("\nSubject: for pop\n"), "{reader}: {}", found[0]);
+    }
     let Some((code, text)) = fetches(user, port, "wrong") else { return };
     assert_eq!(code, 3, "{text}");
     let (code, text) = fetches(user, port, "two words").expect("fetchmail");

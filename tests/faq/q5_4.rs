@@ -46,17 +46,9 @@ fn clients_in_the_rules_of_tcpserver_may_relay() {
 #[test]
 fn clients_in_hosts_allow_may_relay() {
     let Some(site) = Site::new() else { return };
-    let Some(tcpd) = harness::installed("tcpd") else { return harness::skipped("tcpd is not installed") };
     site.write("/var/qmail/control/concurrencyremote", "0\n");
-    site.write("/etc/hosts.allow", "tcp-env: 127.0.0.4, 127.0.0.5: setenv = RELAYCLIENT\n");
-    // In place of the file that tcpd knows, for this inetd and its children alone.
-    if !site.runs_inetd("mount --bind /etc/hosts.allow $(echo /etc)/hosts.allow && ") {
-        return;
-    }
-    let tcpd = tcpd.display();
-    let line =
-        format!("smtp stream tcp nowait qmaild {tcpd} /var/qmail/bin/tcp-env /var/qmail/bin/qmail-smtpd");
-    let port = site.tells_inetd("smtp", &line);
+    let hosts_allow = "tcp-env: 127.0.0.4, 127.0.0.5: setenv = RELAYCLIENT\n";
+    let Some(port) = site.serves_smtp_by_inetd(hosts_allow) else { return };
     for (client, expected) in [
         ("127.0.0.4", "<-  250 ok"),
         ("127.0.0.5", "<-  250 ok"),

@@ -22,5 +22,6 @@ fn more_deliveries_go_on_at_once() {
     site.wait_for_text("/var/log/qmail", "status: local 0/10 remote 60/100\n");
     let running =
         || site.installation().processes().iter().filter(|(_, name)| name == "qmail-remote").count();
-    wait_until("all are under way", || running() == 60);
+    // One more may be there, kept for what comes.
+    wait_until("all are under way", || matches!(running(), 60 | 61));
 }

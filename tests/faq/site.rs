@@ -1,5 +1,6 @@
 //! A host as the FAQ knows it, below a directory of the test's.
 
+use crate::network::Place;
 use harness::{
     Installation, OrdinaryUser, Running, Script, SmtpPeer, free_port, scratch, settles, skipped, uid_of,
     wait_until,
@@ -19,18 +20,21 @@ pub struct Site {
     /// Ends whatever runs in it, so it goes first.
     installation: Installation,
     scratch: tempfile::TempDir,
+    /// Where commands run, if that is not where the test does.
+    place: Option<Place>,
 }
 
 impl Site {
     /// Makes it, or says why that is not possible.
     pub fn new() -> Option<Site> {
-        let site = Site { installation: Installation::new()?, scratch: scratch() };
-        for name in ["run", "log", "etc"] {
-            let path = site.scratch.path().join(name);
-            fs::create_dir(&path).expect("a directory of the site");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
-        }
-        Some(site)
+        Some(Site { installation: Installation::new()?, scratch: beside(), place: None })
+    }
+
+    /// The same for a host of a [network](crate::network), which has no name yet.
+    pub fn in_network(place: Place) -> Option<Site> {
+        let installation = Installation::without_home()?;
+        installation.must(&["install", &installation.home()]);
+        Some(Site { installation, scratch: beside(), place: Some(place) })
     }
 
     /// The installation.
@@ -102,8 +106,10 @@ impl Site {
     pub fn tries(&self, text: &str) -> (i32, String) {
         let output = tempfile::NamedTempFile::new().expect("a file for the output");
         let file = |file: &File| file.try_clone().expect("the file for the output");
-        let mut shell = Command::new("/bin/sh");
-        shell.arg("-c").arg(self.placed(text)).env_clear().env("PATH", self.search_path()).current_dir("/");
+        let words = self.place.as_ref().map_or(["/bin/sh", "-c"].map(str::to_owned).to_vec(), Place::shell);
+        let mut shell = Command::new(&words[0]);
+        shell.args(&words[1..]).arg(self.placed(text));
+        shell.env_clear().env("PATH", self.search_path()).current_dir("/");
         shell.stdin(Stdio::null()).stdout(file(output.as_file())).stderr(file(output.as_file()));
         let code = Running::start(&mut shell).wait();
         let text = fs::read(output.path()).expect("the output");
@@ -120,8 +126,12 @@ impl Site {
             let processes = self.installation.processes();
             processes.into_iter().find(|(_, program)| program == name).map(|(pid, _)| pid)
         };
-        wait_until(&format!("{name} runs"), || find().is_some());
-        find().expect("the process that was found")
+        let mut found = None;
+        wait_until(&format!("{name} runs"), || {
+            found = find();
+            found.is_some()
+        });
+        found.expect("the process that was found")
     }
 
     /// Waits until no such program runs.
@@ -138,18 +148,29 @@ impl Site {
     /// The same for packages of Debian, which know one home alone, `/var/lib/qmail`. Whether that is possible here; if not,
     /// it is said aloud.
     pub fn boots_with_debians_home(&self) -> bool {
-        if self.tries(&with_debians_home("true")).0 != 0 {
+        self.boots_where(DEBIANS_HOME)
+    }
+
+    /// Starts qmail as at boot where these mounts were made, for it and its children alone. Whether that is possible here; if
+    /// not, it is said aloud.
+    pub fn boots_where(&self, mounts: &str) -> bool {
+        if self.tries(&with_mounts(mounts, "true")).0 != 0 {
             skipped("no mount namespace of our own");
             return false;
         }
-        let start = with_debians_home("exec qmail-start ./Mailbox");
+        let start = with_mounts(mounts, "exec qmail-start ./Mailbox");
         self.boots_by(&format!("{start} >>/var/log/qmail 2>&1 &"));
         true
     }
 
+    /// Types a command where these mounts were made; what it printed.
+    pub fn types_where(&self, mounts: &str, command: &str) -> String {
+        self.types(&with_mounts(mounts, command))
+    }
+
     /// Types a command that knows `/var/lib/qmail` and `/etc`.
     pub fn types_with_debians_home(&self, command: &str) {
-        self.types(&with_debians_home(&format!("mount --bind /etc/ /etc && {command}")));
+        self.types_where(DEBIANS_HOME, &format!("mount --bind /etc/ /etc && {command}"));
     }
 
     fn boots_by(&self, text: &str) {
@@ -173,6 +194,20 @@ impl Site {
         ));
         wait_until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         port
+    }
+
+    /// Runs qmail-smtpd on port 25 of a host in a network, as the answer 5.1 has it, with these options.
+    pub fn serves_smtp_as_a_host(&self, options: &str) {
+        let (uid, gid) = self.smtp_account();
+        self.types(&format!(
+            "tcpserver {options} -u {uid} -g {gid} 0 smtp /var/qmail/bin/qmail-smtpd >>/var/log/smtpd 2>&1 &"
+        ));
+        wait_until("it listens", || self.tries("tcpclient -HRl0 127.0.0.1 25 true").0 == 0);
+    }
+
+    /// Where other hosts of its network reach it.
+    pub fn address(&self) -> &str {
+        &self.place.as_ref().expect("a host of a network").address
     }
 
     /// Runs inetd, which knows no service yet; false, said aloud, without it. `mounts` are made for it alone.
@@ -206,6 +241,24 @@ impl Site {
         };
         wait_until("inetd listens", listens);
         port
+    }
+
+    /// Runs qmail-smtpd behind inetd, tcpd with this hosts.allow, and tcp-env, as the answer 5.4 has it; the port. None, said
+    /// aloud, without them.
+    pub fn serves_smtp_by_inetd(&self, hosts_allow: &str) -> Option<u16> {
+        let Some(tcpd) = harness::installed("tcpd") else {
+            skipped("tcpd is not installed");
+            return None;
+        };
+        self.write("/etc/hosts.allow", hosts_allow);
+        // In place of the file that tcpd knows, for this inetd and its children alone.
+        if !self.runs_inetd("mount --bind /etc/hosts.allow $(echo /etc)/hosts.allow && ") {
+            return None;
+        }
+        let tcpd = tcpd.display();
+        let line =
+            format!("smtp stream tcp nowait qmaild {tcpd} /var/qmail/bin/tcp-env /var/qmail/bin/qmail-smtpd");
+        Some(self.tells_inetd("smtp", &line))
     }
 
     /// Mail for a domain, or for all others if that is empty, goes to a server that takes so many messages.
@@ -256,6 +309,17 @@ impl Site {
     }
 }
 
+/// The directories beside an installation.
+fn beside() -> tempfile::TempDir {
+    let beside = scratch();
+    for name in ["run", "log", "etc"] {
+        let path = beside.path().join(name);
+        fs::create_dir(&path).expect("a directory of the site");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its mode");
+    }
+    beside
+}
+
 /// Whether a process catches HUP, as /proc has it: the lowest bit of a mask.
 fn minds_hup(pid: &str) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
@@ -263,10 +327,12 @@ fn minds_hup(pid: &str) -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// A command that sees the installation as `/var/lib/qmail`, as nobody else does.
-fn with_debians_home(command: &str) -> String {
-    let home = "mount -t tmpfs none /var/lib && ln -s /var/qmail /var/lib/qmail";
-    format!("unshare -m sh -c '{home} && {command}'")
+/// The installation as `/var/lib/qmail`.
+const DEBIANS_HOME: &str = "mount -t tmpfs none /var/lib && ln -s /var/qmail /var/lib/qmail";
+
+/// A command that sees these mounts, as nobody else does.
+fn with_mounts(mounts: &str, command: &str) -> String {
+    format!("unshare -m sh -c '{mounts} && {command}'")
 }
 
 impl Drop for Site {

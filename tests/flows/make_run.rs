@@ -17,9 +17,11 @@ use unix::signal::Signal;
 const KEPT: [&str; 5] = ["qmail-getpw", "qmail-local", "qmail-queue", "qmail-remote", "qmail-smtpd"];
 
 /// What runs in an instance besides.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 18] = [
     "accustamp",
     "accustamp",
+    "accustamp",
+    "cyclog",
     "cyclog",
     "cyclog",
     "qmail-clean",
@@ -30,6 +32,9 @@ const PROGRAMS: [&str; 13] = [
     "supervise",
     "supervise",
     "supervise",
+    "supervise",
+    "supervise",
+    "tcpserver",
     "tcpserver",
 ];
 
@@ -253,6 +258,38 @@ fn what_stands_in_the_way_is_named_and_ctrl_c_stops_everything() {
     // The logs were written to their last lines.
     assert!(try_out.stored_log("qmail").ends_with(" status: exiting\n"));
     assert!(try_out.stored_log("smtpd").ends_with(" tcpserver: status: 0/40\n"));
+}
+
+/// The message that it has sent itself is fetched with the name and the password that it shows, and with no other.
+#[test]
+fn mail_is_fetched_by_pop3() {
+    let Some(mpop) = installed("mpop") else { return skipped("mpop is not installed") };
+    let try_out = TryOut::start();
+    let output = try_out.output();
+    let shown = output.lines().find_map(|line| line.strip_prefix("POP3 listens there too, port "));
+    let (port, rest) = shown.and_then(|rest| rest.split_once(": user ")).expect("port and user");
+    let (user, password) = rest.split_once(", password ").expect("a password");
+    let got = try_out.scratch.path().join("got");
+    let fetch = |password: &str| {
+        let text = format!(
+            "account default\nhost 127.0.0.1\nport {port}\ntls off\nauth user\nuser {user}\npassword {password}\n\
+             keep on\ndelivery mbox {}\nuidls_file {}.uidls\n",
+            got.display(),
+            got.display()
+        );
+        let rc = try_out.scratch.path().join("mpoprc");
+        fs::write(&rc, text).expect("a file for the reader");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(&rc, mode).expect("its mode");
+        Call::path(&mpop).env("HOME", try_out.scratch.path()).arg("-C").arg(&rc).run().code
+    };
+    assert_ne!(fetch("wrong"), 0);
+    assert!(!got.exists());
+    // A message of the same second is shown the next time.
+    let is_there = || fetch(password) == 0 && got.exists();
+    wait_until("the message is fetched", is_there);
+    let text = fs::read_to_string(&got).expect("what was fetched");
+    assert!(text.contains("\nSubject: the first message\n"), "{text}");
 }
 
 #[test]

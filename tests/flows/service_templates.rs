@@ -50,6 +50,30 @@ fn each_optional_service_works_as_it_is_installed() {
     assert_eq!(instance.queue().iter().filter(|name| name.starts_with("todo/")).count(), 2);
 }
 
+/// What the source tree has for a service is what is installed, and every server of the network has its log and its rules.
+#[test]
+fn each_service_has_its_log_and_each_server_its_rules() {
+    let instance = Instance::new();
+    let templates =
+        fs::read_dir(harness::source_tree().join("service-templates")).expect("the templates").flatten();
+    let names: Vec<String> = templates
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().expect("an ASCII name"))
+        .collect();
+    for service in ["qmail", "smtpd", "qmtpd", "qmqpd", "pop3d"] {
+        assert!(names.iter().any(|name| name == service), "{service} is not in {names:?}");
+    }
+    for name in names {
+        let mut files = vec!["run", "log/run"];
+        // qmail itself listens nowhere.
+        files.extend((name != "qmail").then_some(["rules", "rules.cdb"]).into_iter().flatten());
+        for file in files {
+            assert!(instance.path(&format!("service/{name}/{file}")).is_file(), "{name}/{file}");
+        }
+        assert!(instance.path(&format!("log/{name}")).is_dir(), "{name}");
+    }
+}
+
 #[test]
 fn optional_services_are_down_until_somebody_wants_them() {
     let instance = Instance::new();

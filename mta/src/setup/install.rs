@@ -23,7 +23,7 @@ use unix::program::Exit;
 /// Installs everything, services included, and says so.
 pub fn install(path: &Path) -> Result<Exit, Failure> {
     put_everything(path)?;
-    services::install(&Home::open(path)?, &services::Choices::default())?;
+    services::install(&Home::open(path)?, &[])?;
     say(format!("installed in {}", path.display()));
     Ok(Exit::SUCCESS)
 }

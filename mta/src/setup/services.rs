@@ -11,19 +11,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use unix::failure::{self, Failure};
 
-/// What an installation decides about its services.
+/// What an installation decides about a service: variables at the head of its `run`, each in the place of the template's.
 #[derive(Clone, Debug)]
-pub struct Choices {
-    /// Where smtpd listens: addresses separated by commas.
-    pub smtp_host: String,
-    /// The port, by name or number.
-    pub smtp_port: String,
-}
-
-impl Default for Choices {
-    fn default() -> Choices {
-        Choices { smtp_host: "0".to_owned(), smtp_port: "smtp".to_owned() }
-    }
+pub struct Choice {
+    /// The service.
+    pub service: &'static str,
+    /// The variable.
+    pub name: &'static str,
+    /// What it is to be.
+    pub value: String,
 }
 
 /// A file of a service directory.
@@ -144,7 +140,7 @@ pub fn log_directory(home: &Home, service: &str) -> PathBuf {
 }
 
 /// Installs the service directories, their log directories and the compiled rules.
-pub fn install(home: &Home, choices: &Choices) -> Result<(), Failure> {
+pub fn install(home: &Home, choices: &[Choice]) -> Result<(), Failure> {
     for service in NAMES.into_iter().chain(OPTIONAL) {
         let log = directory(home, service).join("log");
         fs::create_dir_all(&log).map_err(|error| trouble("create", &log, &error))?;
@@ -165,14 +161,15 @@ fn is_wanted(path: &Path) -> bool {
 }
 
 /// Sets the variables at the head of a script; all else stays as it is in the source tree.
-fn fill_in(template: &Template, home: &Home, choices: &Choices) -> String {
+fn fill_in(template: &Template, home: &Home, choices: &[Choice]) -> String {
     let service = template.path.split('/').nth(1).unwrap_or_default();
     let value_of = |name: &str| match name {
         "QMAIL" => Some(home.path().display().to_string()),
         "LOG" => Some(log_directory(home, service).display().to_string()),
-        "HOST" if service == "smtpd" => Some(choices.smtp_host.clone()),
-        "PORT" if service == "smtpd" => Some(choices.smtp_port.clone()),
-        _ => None,
+        _ => {
+            let choice = choices.iter().find(|choice| choice.service == service && choice.name == name);
+            choice.map(|choice| choice.value.clone())
+        }
     };
     let line = |line: &str| {
         let value = line.split_once('=').and_then(|(name, _)| Some((name, value_of(name)?)));
@@ -304,7 +301,11 @@ mod tests {
     fn only_the_variables_of_a_script_are_filled_in() {
         let directory = tempfile::tempdir().unwrap();
         let home = Home::open(directory.path()).unwrap();
-        let choices = Choices { smtp_host: "127.0.0.1,::1".to_owned(), smtp_port: "2525".to_owned() };
+        let choices = [("HOST", "127.0.0.1,::1"), ("PORT", "2525")].map(|(name, value)| Choice {
+            service: "smtpd",
+            name,
+            value: value.to_owned(),
+        });
         let run = TEMPLATES.iter().find(|template| template.path == "service/smtpd/run").unwrap();
         let text = fill_in(run, &home, &choices);
         assert!(text.contains("\nHOST=127.0.0.1,::1\nPORT=2525\n"));

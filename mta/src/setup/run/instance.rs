@@ -1,7 +1,9 @@
 //! The directory of a try-out: an installation of one user, with one mailbox.
 
 use super::super::home::{Home, Role};
-use super::super::{config, install, services, trouble};
+use super::super::services::{self, Choice};
+use super::super::{config, install, trouble};
+use super::pop3::Pop3;
 use crate::users::assign;
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
@@ -18,10 +20,12 @@ const HOST: &str = "localhost";
 pub struct Instance {
     /// Its home.
     pub home: Home,
-    /// Where SMTP listens, as tcpserver takes it.
-    pub smtp_host: String,
+    /// Where servers listen, as tcpserver takes it.
+    pub host: String,
     /// The port of SMTP.
     pub port: u16,
+    /// The one of POP3.
+    pub pop3: Pop3,
     /// The address of its one mailbox.
     pub mailbox: String,
     /// The maildir of the mailbox.
@@ -40,18 +44,30 @@ impl Instance {
         step_down_from_root(directory)?;
         // Before the port is looked at: an instance that runs here has it.
         let held = hold(directory)?;
-        let smtp_host = listening_addresses(port)?;
+        let host = listening_addresses(port)?;
         install::put_everything(directory)?;
         let home = Home::open(directory)?;
         if file::read_if_present(&home.control().join("me")).ok().flatten().is_none() {
             config::configure(directory, HOST.as_bytes())?;
         }
-        let choices = services::Choices { smtp_host: smtp_host.clone(), smtp_port: port.to_string() };
-        // The port may be another one than last time.
-        let _ = fs::remove_file(services::directory(&home, "smtpd").join("run"));
-        services::install(&home, &choices)?;
         let (mailbox, maildir) = make_mailbox(&home)?;
-        Ok(Instance { home, smtp_host, port, mailbox, maildir, _lock: held })
+        let pop3 = Pop3::prepare(&home, port)?;
+        let choice = |service, name, value: &str| Choice { service, name, value: value.to_owned() };
+        let choices = [
+            choice("smtpd", "HOST", &host),
+            choice("smtpd", "PORT", &port.to_string()),
+            choice("pop3d", "HOST", &host),
+            choice("pop3d", "PORT", &pop3.port.to_string()),
+            choice("pop3d", "CHECK", &pop3.check.display().to_string()),
+        ];
+        // The ports may be others than last time.
+        for service in ["smtpd", "pop3d"] {
+            let _ = fs::remove_file(services::directory(&home, service).join("run"));
+        }
+        services::install(&home, &choices)?;
+        // What nobody starts before he wants it elsewhere is there to be tried here.
+        let _ = fs::remove_file(services::directory(&home, "pop3d").join("down"));
+        Ok(Instance { home, host, port, pop3, mailbox, maildir, _lock: held })
     }
 }
 

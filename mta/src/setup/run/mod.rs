@@ -6,6 +6,7 @@
 
 mod first_message;
 mod instance;
+mod pop3;
 mod services;
 
 use super::say;
@@ -51,20 +52,24 @@ pub fn run(directory: &Path, port: u16, stay: Stay) -> Result<Exit, Failure> {
 
 /// Sends the first message and says what runs where.
 fn show(instance: &Instance, services: &mut RunningServices) -> Result<(), Failure> {
-    services.wait_for_smtp()?;
+    services.wait_for_servers()?;
     let arrived = first_message::send_and_receive(instance)?;
     let home = instance.home.path().display();
     say("\nServices (svstat), and where their logs are:");
     for line in services.status_lines() {
         say(format!("  {line}"));
     }
-    let (address, hosts, port) = (&instance.mailbox, &instance.smtp_host, instance.port);
+    let (address, hosts, port, pop3) = (&instance.mailbox, &instance.host, instance.port, &instance.pop3);
     say(format!("\nSMTP listens on {hosts}, port {port}. Try next, in another terminal:"));
     say(format!("  swaks --server 127.0.0.1:{port} --to {address}"));
     say(format!("  PATH=\"{home}/bin:$PATH\""));
     say(format!("  svstat {home}/service/qmail {home}/service/smtpd"));
     say(format!("  svc -h {home}/service/qmail        # reread locals and virtualdomains"));
     say(format!("  tailocal < \"$(ls {home}/log/qmail/@* | tail -n 1)\""));
+    say(format!(
+        "\nPOP3 listens there too, port {}: user {}, password {}",
+        pop3.port, pop3.user, pop3.password
+    ));
     say(format!("\nThe message to {address} arrived in {}:\n", arrived.path.display()));
     for line in arrived.text.lines() {
         say(format!("  {line}"));

@@ -4,7 +4,7 @@
 //! end loses a line while the other starts again. A supervise that dies is started again; the service that
 //! it left behind is ended first, so that there is never a second one.
 
-use super::super::services::{self, NAMES};
+use super::super::services;
 use super::super::{home::Home, say};
 use super::instance::Instance;
 use std::io;
@@ -26,10 +26,14 @@ use unix::{descriptor, file};
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// In the order in which they are started.
+const NAMES: [&str; 3] = ["qmail", "smtpd", "pop3d"];
+
 /// Everything that runs.
 pub struct RunningServices {
     home: Home,
-    port: u16,
+    /// Of each server, with its name.
+    ports: [(&'static str, u16); 2],
     services: Vec<Service>,
 }
 
@@ -51,8 +55,8 @@ struct Supervise {
 impl RunningServices {
     /// Starts all services.
     pub fn start(instance: &Instance) -> Result<RunningServices, Failure> {
-        let mut running =
-            RunningServices { home: instance.home.clone(), port: instance.port, services: Vec::new() };
+        let ports = [("smtpd", instance.port), ("pop3d", instance.pop3.port)];
+        let mut running = RunningServices { home: instance.home.clone(), ports, services: Vec::new() };
         for name in NAMES {
             let pipe = descriptor::pipe()
                 .map_err(|error| Failure::temporary("unable to create pipe").because(&error))?;
@@ -94,18 +98,25 @@ impl RunningServices {
         }
     }
 
-    /// Waits until the server answers.
-    pub fn wait_for_smtp(&mut self) -> Result<(), Failure> {
+    /// Waits until each server answers.
+    pub fn wait_for_servers(&mut self) -> Result<(), Failure> {
+        for (name, port) in self.ports {
+            self.wait_for(name, port)?;
+        }
+        Ok(())
+    }
+
+    fn wait_for(&mut self, name: &str, port: u16) -> Result<(), Failure> {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
                 return Ok(());
             }
             self.restart_dead()?;
             std::thread::sleep(PAUSE);
         }
-        let log = services::log_directory(&self.home, "smtpd");
-        Err(Failure::temporary(format!("smtpd does not answer on port {}; see {}", self.port, log.display())))
+        let log = services::log_directory(&self.home, name);
+        Err(Failure::temporary(format!("{name} does not answer on port {port}; see {}", log.display())))
     }
 
     /// A line for each service: what svstat says, and the log directory.
