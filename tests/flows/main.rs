@@ -23,3 +23,4 @@ mod root;
 mod service_templates;
 mod slow_clients;
 mod smuggling;
+mod snapshot;
