@@ -115,8 +115,7 @@ fn wait_for_deliveries(instance: &Instance, count: usize) {
 }
 
 fn wait_until_empty(instance: &Instance) {
-    while !instance.waiting().is_empty() {
-        let before = instance.waiting();
+    while let before @ [_, ..] = instance.waiting().as_slice() {
         assert!(settles(|| instance.waiting() != before), "{before:?}\n{}", instance.log());
     }
 }
@@ -165,7 +164,8 @@ fn ten_thousand_messages_survive_the_loss_of_the_queue_and_the_report_has_every_
     wait_for_deliveries(&instance, BEFORE);
     let done_before = copies(&maildir);
     let text = snapshot(&instance, &directory);
-    let count: usize = text.strip_suffix(" messages\n").and_then(|count| count.parse().ok()).expect("a count");
+    let count: usize =
+        text.strip_suffix(" messages\n").and_then(|count| count.parse().ok()).expect("a count");
     wait_for_deliveries(&instance, delivered(&instance) + BEFORE);
     lose_queue(&mut instance);
     let done = copies(&maildir);
@@ -175,7 +175,9 @@ fn ten_thousand_messages_survive_the_loss_of_the_queue_and_the_report_has_every_
     instance.clear_log();
     instance.start();
     let report = restore(&instance, &directory, &[]);
-    assert_eq!(outcomes(&report), BTreeMap::from([("restored", count)]));
+    // A message whose recipient was done, and which was about to leave the queue, is left out.
+    let done = outcomes(&report).remove("done").unwrap_or(0);
+    assert_eq!(outcomes(&report).get("restored"), Some(&(count - done)));
     wait_until_empty(&instance);
     instance.stop();
     let copies = copies(&maildir);
@@ -185,14 +187,15 @@ fn ten_thousand_messages_survive_the_loss_of_the_queue_and_the_report_has_every_
     assert!(copies.values().all(|count| *count <= 2));
     let twice: BTreeSet<String> =
         copies.into_iter().filter(|(_, count)| *count > 1).map(|(address, _)| address).collect();
-    let unreported: Vec<&String> = twice.difference(&may_repeat(&report)).collect::<Vec<_>>();
+    let reported = may_repeat(&report);
+    let unreported: Vec<&String> = twice.difference(&reported).collect();
     assert_eq!(unreported, Vec::<&String>::new());
     // What was delivered between the snapshot and the loss, at least, is there twice: the report had something to say.
     assert!(twice.len() >= BEFORE, "{}", twice.len());
 
     // Everything is known by then; nothing more happens.
     let report = restore(&instance, &directory, &[]);
-    assert_eq!(outcomes(&report), BTreeMap::from([("restored before", count)]));
+    assert_eq!(outcomes(&report).get("restored before"), Some(&(count - done)));
     assert!(instance.waiting().is_empty(), "{:?}", instance.waiting());
 }
 
@@ -282,7 +285,8 @@ fn done_recipients_bounces_holds_and_ages_survive_in_the_queue_of_another_home()
 
     let directory = place_for(&from, "night");
     let text = snapshot(&from, &directory);
-    let warning = format!("qmail-queuectl: warning: message {} has lost its text, and is left out\n", torn.number);
+    let warning =
+        format!("qmail-queuectl: warning: message {} has lost its text, and is left out\n", torn.number);
     assert_eq!(text, format!("4 messages\n{warning}"));
     assert_eq!(from.queue(), before);
     assert_eq!(fs::metadata(&directory).expect("the snapshot").mode() & 0o7777, 0o700);
@@ -294,7 +298,12 @@ fn done_recipients_bounces_holds_and_ages_survive_in_the_queue_of_another_home()
     assert_eq!(outcomes(&report), BTreeMap::from([("restored", 4)]));
     assert_eq!(may_repeat(&report), BTreeSet::from([to_joe.clone()]));
     for (message, bounces) in [(&queued, false), (&held, false), (&failed, true), (&ends, true)] {
-        assert_eq!(report[&message.number]["may_bounce_again"].is_string(), bounces, "{}", report[&message.number]);
+        assert_eq!(
+            report[&message.number]["may_bounce_again"].is_string(),
+            bounces,
+            "{}",
+            report[&message.number]
+        );
     }
     let restored = |message: &Placed<'_>| report[&message.number]["restored"].as_u64().expect("a number");
     wait_until("all but the held one", || to.waiting().len() == 1);
@@ -346,7 +355,10 @@ fn without_qmail_send_messages_are_found_at_its_next_start_and_those_that_are_th
     assert_eq!(code, 0, "{text}");
     assert_eq!(text.matches(": restored as ").count(), 10);
     assert_eq!(text.matches(": may be delivered twice to any-").count(), 10);
-    assert!(text.ends_with("info: qmail-send cannot be reached; it finds the messages when it starts\n"), "{text}");
+    assert!(
+        text.ends_with("info: qmail-send cannot be reached; it finds the messages when it starts\n"),
+        "{text}"
+    );
     instance.start();
     wait_until_empty(&instance);
     let copies = copies(&maildir);
@@ -365,7 +377,10 @@ fn what_is_no_whole_snapshot_is_refused_and_nothing_is_overwritten() {
     let (code, text) = queuectl(&instance, &["snapshot"], &directory, &[]);
     assert_eq!(code, 100);
     let path = file.display();
-    assert_eq!(text, format!("qmail-queuectl: fatal: unable to create {path}: there is a snapshot already\n"));
+    assert_eq!(
+        text,
+        format!("qmail-queuectl: fatal: unable to create {path}: there is a snapshot already\n")
+    );
     assert_eq!(fs::read(&file).expect("the snapshot"), whole);
 
     let before = instance.queue();
@@ -385,13 +400,19 @@ fn what_is_no_whole_snapshot_is_refused_and_nothing_is_overwritten() {
     assert!(!directory.join("unfinished").exists());
 
     let open = place_for(&instance, "open");
-    assert_eq!(instance.command(Path::new("/bin/mkdir")).arg("-m755").arg(&open).status().expect("mkdir").code(), Some(0));
+    assert_eq!(
+        instance.command(Path::new("/bin/mkdir")).arg("-m755").arg(&open).status().expect("mkdir").code(),
+        Some(0)
+    );
     let (code, text) = queuectl(&instance, &["snapshot"], &open, &[]);
     assert_eq!(code, 100);
     assert!(text.ends_with("that nobody else can read: mode 0700\n"), "{text}");
     let (code, text) = queuectl(&instance, &["restore"], &open, &[]);
     let path = open.join("messages");
-    assert_eq!((code, text), (111, format!("qmail-queuectl: fatal: unable to open {}: file does not exist\n", path.display())));
+    assert_eq!(
+        (code, text),
+        (111, format!("qmail-queuectl: fatal: unable to open {}: file does not exist\n", path.display()))
+    );
     for words in [&["snapshot", "--json"][..], &["restore", "--json", "--json"], &["snapshot", "x"]] {
         let (code, text) = queuectl(&instance, words, &open, &[]);
         assert_eq!(code, 100, "{words:?}");

@@ -44,7 +44,12 @@ impl QueueManager {
         Ok(answers)
     }
 
-    fn ask(&mut self, action: Action, messages: &[MessageNumber], answers: &mut Vec<Answer>) -> Result<(), Failure> {
+    fn ask(
+        &mut self,
+        action: Action,
+        messages: &[MessageNumber],
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), Failure> {
         let lost = |error| Failure::temporary("lost the connection to qmail-send").because(&error);
         let lines = messages.iter().map(|message| Request { action, message: *message }.encode());
         self.stream.get_mut().write_all(lines.collect::<String>().as_bytes()).map_err(lost)?;

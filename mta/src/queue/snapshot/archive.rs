@@ -39,7 +39,8 @@ impl Archive {
                 let name = directory.display();
                 return Err(Failure::permanent(format!("unable to use {name}: the snapshot is unfinished")));
             }
-            opened => opened.map_err(|error| super::refused(&format!("unable to open {}", path.display()), &error))?,
+            opened => opened
+                .map_err(|error| super::refused(&format!("unable to open {}", path.display()), &error))?,
         };
         let mut archive = Archive {
             name: String::new(),
@@ -65,16 +66,17 @@ impl Archive {
             return Ok(());
         }
         let path = self.path.display();
-        Err(Failure::permanent(format!("unable to use {path}: it belongs to somebody else, or others may write to it")))
+        Err(Failure::permanent(format!(
+            "unable to use {path}: it belongs to somebody else, or others may write to it"
+        )))
     }
 
     fn read_name(&mut self) -> io::Result<()> {
         let mut line = Vec::new();
         self.input.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut line)?;
         let name = line.strip_prefix(MAGIC.as_bytes()).and_then(|rest| rest.strip_suffix(b"\n"));
-        let is_name = |name: &&[u8]| {
-            !name.is_empty() && name.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
-        };
+        let is_name =
+            |name: &&[u8]| !name.is_empty() && name.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
         let name = name.filter(is_name).ok_or_else(damaged)?;
         self.name = String::from_utf8_lossy(name).into_owned();
         self.first = self.input.stream_position()?;

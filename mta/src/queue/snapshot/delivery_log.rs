@@ -200,7 +200,12 @@ fn mark(recipients: &mut [u8], mut was_delivered: impl FnMut(&[u8]) -> bool) {
 enum Event {
     New(MessageNumber),
     Info(Identity),
-    Starting { attempt: u64, message: MessageNumber, channel: Channel, recipient: Vec<u8> },
+    Starting {
+        attempt: u64,
+        message: MessageNumber,
+        channel: Channel,
+        recipient: Vec<u8>,
+    },
     Success(u64),
     Bounce(MessageNumber),
     End(MessageNumber),
@@ -285,7 +290,8 @@ mod tests {
     #[test]
     fn stamps_before_a_line_are_passed_over_and_half_a_line_says_nothing() {
         for stamp in ["1234.567 ", "@4000000068a1b2c3deadbeef ", "Nov 28 01:02:03 host qmail: 1234.567 "] {
-            let lines = format!("{CAME_IN}starting delivery 1: msg 7 to local a@here\ndelivery 1: success: ok/\n");
+            let lines =
+                format!("{CAME_IN}starting delivery 1: msg 7 to local a@here\ndelivery 1: success: ok/\n");
             let text: String = lines.lines().map(|line| format!("{stamp}{line}\n")).collect();
             assert_eq!(left("Ta@here\0", &text), None, "{stamp}");
             assert!(left("Ta@here\0", text.trim_end()).is_some(), "{stamp}");

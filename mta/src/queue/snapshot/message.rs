@@ -145,7 +145,9 @@ impl Message {
             State::Queued(todo) => of(todo, None),
             State::Preprocessed(found) => Channel::ALL
                 .into_iter()
-                .flat_map(|channel| of(found.channels.get(channel).as_deref().unwrap_or_default(), Some(channel)))
+                .flat_map(|channel| {
+                    of(found.channels.get(channel).as_deref().unwrap_or_default(), Some(channel))
+                })
                 .collect(),
         }
     }
@@ -212,8 +214,7 @@ impl Line {
             (b"held", None) => Some(Line::Held),
             (b"end", Some(count)) => Some(Line::End(count)),
             (word, Some(length)) => {
-                let kinds =
-                    [Kind::Mess, Kind::Todo, Kind::Info, Kind::Local, Kind::Remote, Kind::Bounce];
+                let kinds = [Kind::Mess, Kind::Todo, Kind::Info, Kind::Local, Kind::Remote, Kind::Bounce];
                 let kind = kinds.into_iter().find(|kind| kind.directory().as_bytes() == word)?;
                 Some(Line::File(kind, length))
             }
@@ -260,12 +261,11 @@ mod tests {
 
     fn state() -> impl Strategy<Value = State> {
         let parts = (any::<u64>(), any::<bool>(), bytes(), option::of(bytes()), option::of(bytes()));
-        let preprocessed = (parts, option::of(bytes())).prop_map(
-            |((birth, held, info, local, remote), bounce)| {
+        let preprocessed =
+            (parts, option::of(bytes())).prop_map(|((birth, held, info, local, remote), bounce)| {
                 let channels = ByChannel { local, remote };
                 State::Preprocessed(Preprocessed { birth, held, info, channels, bounce })
-            },
-        );
+            });
         proptest::prop_oneof![bytes().prop_map(State::Queued), preprocessed]
     }
 

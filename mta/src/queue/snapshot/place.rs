@@ -88,9 +88,6 @@ impl<'a> Placing<'a> {
             }),
         };
         self.batch.push(draft);
-        if written.is_err() {
-            self.give_up();
-        }
         written.map(|()| number)
     }
 
@@ -104,19 +101,16 @@ impl<'a> Placing<'a> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        if let Err(failure) = self.rights.as_qmails(|| sync(&self.batch)) {
-            self.give_up();
-            return Err(failure);
-        }
+        self.rights.as_qmails(|| sync(&self.batch))?;
+        // Were a message noted and then taken back, the next run would believe that it was restored. Its number has to
+        // stay taken until it has its name.
+        let batch = std::mem::take(&mut self.batch);
         let entries: Vec<(MessageNumber, Placed)> =
-            self.batch.iter().map(|draft| (draft.from, draft.placed)).collect();
-        // Were it noted and then removed, the next run would take it for restored: nothing is removed from here on.
+            batch.iter().map(|draft| (draft.from, draft.placed)).collect();
         let record = &mut self.record;
         self.rights.as_qmails(|| record.note(&entries))?;
         let placed: Vec<Placed> = entries.iter().map(|(_, placed)| *placed).collect();
-        self.give_names(&placed)?;
-        self.batch.clear();
-        Ok(())
+        self.give_names(&placed)
     }
 
     /// The last step, which makes messages visible. Those that have their names already are passed over.
@@ -126,24 +120,10 @@ impl<'a> Placing<'a> {
         self.rights.as_qmails(|| give_names(of(Kind::Info), self.snapshot))
     }
 
-    /// Takes the files of the batch back, as far as that is possible: they are not noted.
-    fn give_up(&mut self) {
-        for draft in self.batch.drain(..) {
-            // The text goes last: as long as it is there the number is nobody else's.
-            for (path, _) in draft.files.iter().rev() {
-                let remove = || Ok(drop(fs::remove_file(path)));
-                let is_qmailqs = path.starts_with("mess") || path.starts_with("todo");
-                let _ = if is_qmailqs { self.rights.as_qmailq(remove) } else { self.rights.as_qmails(remove) };
-            }
-        }
-    }
-
     /// Removes what a run that was broken off has left of messages that are not noted. Their texts are strays like those
     /// of a killed qmail-queue, and collected like them.
     fn forget_strays(&self) -> Result<(), Failure> {
-        self.rights.as_qmailq(|| {
-            self.strays(Kind::Todo)?.iter().try_for_each(|(path, _)| remove(path))
-        })?;
+        self.rights.as_qmailq(|| self.strays(Kind::Todo)?.iter().try_for_each(|(path, _)| remove(path)))?;
         self.rights.as_qmails(|| {
             self.strays(Kind::Info)?.iter().try_for_each(|(path, number)| {
                 forget_files(*number)?;
@@ -168,6 +148,23 @@ impl<'a> Placing<'a> {
             }
         }
         Ok(strays)
+    }
+}
+
+impl Drop for Placing<'_> {
+    /// Takes back what is prepared and not noted, as far as that is possible.
+    fn drop(&mut self) {
+        for draft in self.batch.drain(..) {
+            // The text goes last: as long as it is there the number is nobody else's.
+            for (path, _) in draft.files.iter().rev() {
+                let is_qmailqs = path.starts_with("mess") || path.starts_with("todo");
+                let _ = if is_qmailqs {
+                    self.rights.as_qmailq(|| remove(path))
+                } else {
+                    self.rights.as_qmails(|| remove(path))
+                };
+            }
+        }
     }
 }
 
@@ -196,7 +193,8 @@ fn staged(placed: Placed, snapshot: &str) -> PathBuf {
 }
 
 fn create_mess(mut text: impl Read) -> Result<(MessageNumber, File), Failure> {
-    let (number, mut mess) = mess::create().map_err(|(_, error)| unable("create a file in", Path::new("mess"))(error))?;
+    let (number, mut mess) =
+        mess::create().map_err(|(_, error)| unable("create a file in", Path::new("mess"))(error))?;
     let path = Kind::Mess.path(number);
     if let Err(error) = io::copy(&mut text, &mut mess) {
         let _ = fs::remove_file(&path);

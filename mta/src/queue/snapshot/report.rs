@@ -71,7 +71,9 @@ impl Line {
         let mut repeat = String::new();
         for (place, recipient) in self.may_repeat.iter().enumerate() {
             let comma = if place > 0 { "," } else { "" };
-            let channel = recipient.channel.map_or("null".to_owned(), |channel: Channel| quoted(channel.name().as_bytes()));
+            let channel = recipient
+                .channel
+                .map_or("null".to_owned(), |channel: Channel| quoted(channel.name().as_bytes()));
             let members = [("channel", channel), ("address", quoted(&recipient.address))];
             write!(repeat, "{comma}{}", object(&members)).expect("a String takes whatever is written");
         }

@@ -34,7 +34,12 @@ pub struct Order {
 }
 
 /// Restores. The queue is the working directory, and paths are absolute.
-pub fn restore(order: &Order, control: &Control, rights: &Rights, out: &mut impl Write) -> Result<Exit, Failure> {
+pub fn restore(
+    order: &Order,
+    control: &Control,
+    rights: &Rights,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
     // Whoever calls us may have another; qmail-send has to read what qmailq owns.
     process::set_umask(0o022);
     let mut archive = Archive::open(&order.directory)?;
@@ -197,14 +202,17 @@ fn tell_manager(placing: &Placing<'_>, rights: &Rights) -> Result<Exit, Failure>
     })?;
     let Some(mut manager) = connected else {
         if !preprocessed.is_empty() {
-            let text = "qmail-queuectl: info: qmail-send cannot be reached; it finds the messages when it starts";
+            let text =
+                "qmail-queuectl: info: qmail-send cannot be reached; it finds the messages when it starts";
             descriptor::write_error_line(&[text.as_bytes()]);
         }
         return Ok(Exit::SUCCESS);
     };
     let answers = manager.ask_all(Action::Load, &preprocessed)?;
     if answers.iter().any(|answer| matches!(answer, Answer::Trouble | Answer::NotYet)) {
-        return Err(Failure::temporary("qmail-send had trouble with a file of a restored message, see its log"));
+        return Err(Failure::temporary(
+            "qmail-send had trouble with a file of a restored message, see its log",
+        ));
     }
     Ok(Exit::SUCCESS)
 }
