@@ -251,6 +251,58 @@ fn what_the_log_has_is_not_delivered_again() {
     assert!(copies.values().all(|count| *count == 1), "{copies:?}");
 }
 
+/// The messages of a snapshot, by number: all that is said of each.
+fn parts(directory: &Path) -> BTreeMap<u64, String> {
+    let text = fs::read_to_string(directory.join("messages")).expect("a snapshot");
+    let parts = text.split("\nmessage ").skip(1);
+    let numbered = parts.map(|part| (part.split('\n').next().expect("a number"), part));
+    numbered.map(|(number, part)| (number.parse().expect("a number"), part.to_owned())).collect()
+}
+
+/// The number of a name like `todo/7` or `info/3/26`.
+fn number_of(name: &str) -> u64 {
+    name.rsplit('/').next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+#[test]
+fn snapshots_one_after_the_other_are_consistent_whatever_qmail_send_does_meanwhile() {
+    let mut instance = Instance::in_memory();
+    let maildir = anybody(&instance);
+    let bounces = instance.mailbox("sender");
+    let count = 400;
+    for count in 0..count {
+        let recipients = format!("Tany-{count}@{HOST}\0Tgone-{count}@{HOST}\0");
+        let placed = Placed::new(&instance, &format!("Subject: {count}\n\nx\n"));
+        placed.with("todo", &format!("u1\0p2\0Fsender@{HOST}\0{recipients}"));
+    }
+    let text_of = |kind: &str, part: &str| part.contains(&format!("\n{kind} "));
+    instance.start();
+    let mut taken = 0;
+    while !instance.waiting().is_empty() {
+        taken += 1;
+        let accepted: BTreeSet<u64> = instance.waiting().iter().map(|name| number_of(name)).collect();
+        let directory = place_for(&instance, &format!("snapshot-{taken}"));
+        snapshot(&instance, &directory);
+        let parts = parts(&directory);
+        let log = instance.log();
+        let ended: BTreeSet<u64> =
+            log.lines().filter_map(|line| line.strip_prefix("end msg ")).map(number_of).collect();
+        let missing: Vec<&u64> =
+            accepted.iter().filter(|number| !parts.contains_key(number) && !ended.contains(number)).collect();
+        assert_eq!(missing, Vec::<&u64>::new());
+        for part in parts.values() {
+            let is_whole = text_of("mess", part) && (text_of("todo", part) != text_of("info", part));
+            assert!(is_whole && (part.ends_with("x\n") || part.contains("\nend ")), "{part}");
+            // Of a failure that is over the record is there.
+            assert!(!part.contains("\0Dgone-") || part.contains("\n<gone-"), "{part}");
+        }
+        fs::remove_dir_all(&directory).expect("a snapshot that is not needed");
+    }
+    instance.wait_until_delivered();
+    assert!(taken > 1, "{taken}");
+    assert_eq!([messages(&maildir).len(), messages(&bounces).len()], [count, count]);
+}
+
 /// Each state, as the other queue has it.
 #[test]
 fn done_recipients_bounces_holds_and_ages_survive_in_the_queue_of_another_home() {

@@ -2,8 +2,9 @@
 //!
 //! Nobody is made to wait: the order in which the files are read is enough. While the message file is open its inode, and
 //! with it the number, cannot become another message's; so the message can only go on, from S4 to S5 to its end. Of
-//! the files of S5, qmail-send writes the record of a failure before it marks the recipient done, so the record is read after the
-//! marks: a recipient who failed meanwhile is tried once more, never forgotten.
+//! the files of S5, qmail-send writes the record of a failure before it marks the recipient done, and removes it when both channels
+//! have ended. So the record that is read between two equal readings of the channels has every recipient who has failed; one
+//! who is failing at that moment is tried once more.
 
 use super::message::{Message, Preprocessed, State};
 use crate::queue::layout::{HELD, Kind, MessageNumber};
@@ -63,15 +64,26 @@ fn preprocessed(number: MessageNumber) -> io::Result<Option<Preprocessed>> {
     let mut info = Vec::new();
     info_file.read_to_end(&mut info)?;
     let metadata = info_file.metadata()?;
-    let recipients = |channel: Channel| read_if_present(&channel.kind().path(number));
-    let channels = ByChannel { local: recipients(Channel::Local)?, remote: recipients(Channel::Remote)? };
-    let bounce = bounce(number)?;
+    // Each turn but the last sees another recipient done, so there is a last one.
+    let mut channels = read_channels(number)?;
+    let bounce = loop {
+        let bounce = bounce(number)?;
+        let before = std::mem::replace(&mut channels, read_channels(number)?);
+        if before == channels {
+            break bounce;
+        }
+    };
     // Its last file is the first to go.
     if !is_there(Kind::Info, number)? {
         return Ok(None);
     }
     let birth = u64::try_from(metadata.mtime()).unwrap_or(0);
     Ok(Some(Preprocessed { birth, held: metadata.mode() & HELD != 0, info, channels, bounce }))
+}
+
+fn read_channels(number: MessageNumber) -> io::Result<ByChannel<Option<Vec<u8>>>> {
+    let recipients = |channel: Channel| read_if_present(&channel.kind().path(number));
+    Ok(ByChannel { local: recipients(Channel::Local)?, remote: recipients(Channel::Remote)? })
 }
 
 /// The record of failures. One that is being written, and does not end with its empty line yet, is read again.
