@@ -67,22 +67,25 @@ fn a_queue_is_moved_to_another_host() {
     let Some(old) = host_with_waiting_mail() else { return };
     let Some(new) = Site::new() else { return };
     ends_qmail(&old);
+    // Nobody has looked at this one yet.
+    old.sends("s@src.example", "postmaster", "four");
     old.types("qmail-queuectl snapshot /var/run/backup");
     new.types(&format!("cp -a {} /var/run/backup", old.path("/var/run/backup").display()));
     new.types(&format!("qmail-setup config /var/qmail {HOST}"));
     let report = new.types("qmail-queuectl restore /var/run/backup");
-    assert_eq!(report.matches(": restored as ").count(), 3, "{report}");
-    assert_eq!(report.matches(": may be delivered twice to ").count(), 3, "{report}");
+    assert_eq!(report.matches(": restored as ").count(), 4, "{report}");
+    assert_eq!(report.matches(": may be delivered twice to ").count(), 4, "{report}");
     // Each file belongs to the account that it would belong to if the message had come in here.
     assert_eq!(new.types("find /var/qmail/queue -type f -user root"), "");
     let owner = |kind: &str| {
         new.types(&format!("find /var/qmail/queue/{kind} -type f | xargs stat -c '%U %a' | sort -u"))
     };
-    assert_eq!(owner("mess"), "qmailq 644\n");
+    assert_eq!([owner("mess"), owner("todo")], ["qmailq 644\n"; 2]);
     assert_eq!([owner("info"), owner("remote"), owner("local")], ["qmails 600\n"; 3]);
     let other = goes_through_on(&new);
     new.boots();
     arrived(&new, &other);
+    assert_eq!(new.postmasters_mailbox().matches("\nSubject: four\n").count(), 1);
 }
 
 /// Nobody else gets at the mail in a snapshot, or puts mail into the queue by one.

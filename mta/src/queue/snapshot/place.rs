@@ -77,16 +77,11 @@ impl<'a> Placing<'a> {
         let files = vec![(Kind::Mess.path(number), mess)];
         let mut draft = Draft { placed, from: message.number, files };
         let last = staged(placed, self.snapshot);
-        let written = match &message.state {
-            State::Queued(todo) => self.rights.as_qmailq(|| {
-                check_free(number)?;
-                draft.write(&last, 0o644, todo)
-            }),
-            State::Preprocessed(found) => self.rights.as_qmails(|| {
-                check_free(number)?;
-                draft.write_preprocessed(&last, found)
-            }),
-        };
+        let free = self.rights.as_qmails(|| check_free(number));
+        let written = free.and_then(|()| match &message.state {
+            State::Queued(todo) => self.rights.as_qmailq(|| draft.write(&last, 0o644, todo)),
+            State::Preprocessed(found) => self.rights.as_qmails(|| draft.write_preprocessed(&last, found)),
+        });
         self.batch.push(draft);
         written.map(|()| number)
     }
