@@ -471,3 +471,55 @@ fn what_is_no_whole_snapshot_is_refused_and_nothing_is_overwritten() {
         assert!(text.contains("qmail-queuectl: usage: "), "{text}");
     }
 }
+
+/// A run was killed when it had noted its messages, and the next one comes days later: what is still there gets its name;
+/// what was collected, and its number used again, is restored anew, and the other message is left alone.
+#[test]
+fn a_number_that_waited_too_long_and_is_anothers_by_now_is_left_to_the_other() {
+    let mut instance = Instance::new();
+    let maildir = anybody(&instance);
+    let all = fill(&instance, 4);
+    let directory = place_for(&instance, "night");
+    snapshot(&instance, &directory);
+    lose_queue(&mut instance);
+    let report = restore(&instance, &directory, &[]);
+    let record = fs::read_dir(instance.path("queue/queuectl"))
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+        .find_map(|name| name.strip_prefix("restored.").map(str::to_owned))
+        .expect("a record");
+    // As if it had been killed then.
+    let unnamed = |from: &u64| {
+        let number = report[from]["restored"].as_u64().expect("a number");
+        let paths = ["todo", "info"].map(|kind| path_in(&instance, kind, number));
+        let path = paths.into_iter().find(|path| path.exists()).expect("its last file");
+        fs::rename(&path, format!("{}.{record}", path.display())).expect("the long name");
+        Placed { instance: &instance, number }
+    };
+    let restored: Vec<Placed<'_>> = report.keys().map(unnamed).collect();
+    let is_preprocessed = |placed: &&Placed<'_>| placed.path("local").exists();
+    let collected = restored.iter().find(|placed| !is_preprocessed(placed)).expect("one of todo");
+    fs::remove_file(collected.path("mess")).expect("a text to collect");
+    let reused = restored.iter().find(is_preprocessed).expect("one of info");
+    let others = format!("other@{HOST}");
+    let reused = Placed { instance: &instance, number: reused.number };
+    // The same file, which is what qmail-queue would have been given.
+    fs::write(reused.path("mess"), "Subject: other\n\nx\n").expect("another text");
+    let reused = reused.with("info", "Fs@src.example\0").with("local", &format!("T{others}\0"));
+    let info = fs::read(reused.path("info")).expect("info");
+
+    let second = restore(&instance, &directory, &[]);
+    assert_eq!(outcomes(&second), BTreeMap::from([("restored", 2), ("restored before", 2)]));
+    assert_eq!(fs::read(reused.path("info")).expect("info"), info);
+    let other = instance.mailbox("other");
+    instance.start();
+    wait_until_empty(&instance);
+    instance.stop();
+    let copies = copies(&maildir);
+    assert_eq!(copies.keys().cloned().collect::<BTreeSet<_>>(), all);
+    assert!(copies.values().all(|count| *count == 1), "{copies:?}");
+    assert_eq!(messages(&other).len(), 1);
+    let long = |name: &String| name.ends_with(&record);
+    assert!(!instance.queue().iter().any(long), "{:?}", instance.queue());
+    assert_eq!(outcomes(&restore(&instance, &directory, &[])), BTreeMap::from([("restored before", 4)]));
+}

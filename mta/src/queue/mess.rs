@@ -2,7 +2,7 @@
 
 use super::layout::{self, Kind, MessageNumber};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use unix::stamp::Stamp;
@@ -39,6 +39,18 @@ pub fn create() -> Result<(MessageNumber, File), (Step, io::Error)> {
         return Err(pid_file(error));
     }
     Ok((number, mess))
+}
+
+/// Whether two messages have the same text, to the byte.
+pub fn is_same_text(one: impl Read, other: impl Read) -> io::Result<bool> {
+    let (mut one, mut other) = (BufReader::new(one).bytes(), BufReader::new(other).bytes());
+    loop {
+        match (one.next().transpose()?, other.next().transpose()?) {
+            (None, None) => return Ok(true),
+            (one, other) if one != other => return Ok(false),
+            _ => {}
+        }
+    }
 }
 
 /// A name of an earlier message is in the way, left behind by somebody who removed only part of one.

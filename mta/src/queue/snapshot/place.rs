@@ -6,7 +6,7 @@
 //! | step | a crash right after it leaves | and then |
 //! |---|---|---|
 //! | write mess, todo or info under that name, local, remote, bounce; sync all of it and the names | a stray mess, and files that nobody looks at | the next run takes those away, and restores the message under another number |
-//! | note the number in `queuectl/restored.SNAPSHOT`; sync it | a message that is restored but for one name | the next run gives it the name |
+//! | note the number in `queuectl/restored.SNAPSHOT`; sync it | a message that is restored but for one name | the next run gives it the name, or restores it anew if it was collected meanwhile |
 //! | give the last file its own name; sync the directories | an accepted message, S4 or S5 | the next run passes it over |
 //!
 //! So the file with the long name tells whether a noted message has been in the queue, even if it is delivered and gone. The
@@ -17,7 +17,7 @@ use super::message::{Message, Preprocessed, State};
 use super::record::{Placed, Record};
 use super::rights::Rights;
 use crate::queue::layout::{HELD, Kind, MessageNumber};
-use crate::queue::mess;
+use crate::queue::mess::{self, is_same_text};
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io::{self, Read, Write};
@@ -53,14 +53,31 @@ impl<'a> Placing<'a> {
         let record = rights.as_qmails(|| Record::open(snapshot))?;
         let placing = Placing { rights, snapshot, record, batch: Vec::new() };
         placing.forget_strays()?;
-        let placed: Vec<Placed> = placing.all_placed().collect();
-        placing.give_names(&placed)?;
         Ok(placing)
     }
 
-    /// What an earlier run, or this one, has made of a message.
-    pub fn placed(&self, from: MessageNumber) -> Option<Placed> {
-        self.record.entries.get(&from).copied()
+    /// What an earlier run has made of a message with this text; nothing if that has to be done again.
+    ///
+    /// A noted message may have waited for its name so long that it was collected as a stray, and its number may be
+    /// another's by now. While its text is there, locked, it is still its own.
+    pub fn settle(&self, from: MessageNumber, text: impl Read) -> Result<Option<Placed>, Failure> {
+        let Some(placed) = self.record.entries.get(&from).copied() else { return Ok(None) };
+        let staged = staged(placed, self.snapshot);
+        let owns = |work: &dyn Fn() -> Result<bool, Failure>| match placed.is_preprocessed {
+            true => self.rights.as_qmails(work),
+            false => self.rights.as_qmailq(work),
+        };
+        if !owns(&|| is_there(&staged))? {
+            return Ok(Some(placed));
+        }
+        let own = self.rights.as_qmails(|| lock_if_own(placed.number, text))?;
+        if own.is_some() && self.rights.as_qmails(|| is_free(placed.number))? {
+            self.give_names(&[placed])?;
+        } else {
+            // It has both names, where a file system cannot rename in one step; or the number is another's.
+            owns(&|| remove(&staged).map(|()| true))?;
+        }
+        Ok(own.map(|_| placed))
     }
 
     /// All of them.
@@ -68,8 +85,7 @@ impl<'a> Placing<'a> {
         self.record.entries.values().copied()
     }
 
-    /// Prepares a message. It is in the queue once the batch is [committed](Placing::commit).
-    /// Its number here.
+    /// Prepares a message; its number here. It is in the queue once the batch is [committed](Placing::commit).
     pub fn add(&mut self, message: &Message, text: impl Read) -> Result<MessageNumber, Failure> {
         let (number, mess) = self.rights.as_qmailq(|| create_mess(text))?;
         let is_preprocessed = matches!(message.state, State::Preprocessed(_));
@@ -108,7 +124,7 @@ impl<'a> Placing<'a> {
         self.give_names(&placed)
     }
 
-    /// The last step, which makes messages visible. Those that have their names already are passed over.
+    /// The last step, which makes messages visible.
     fn give_names(&self, placed: &[Placed]) -> Result<(), Failure> {
         let of = |kind: Kind| placed.iter().filter(move |placed| placed.last_kind() == kind).copied();
         self.rights.as_qmailq(|| give_names(of(Kind::Todo), self.snapshot))?;
@@ -169,7 +185,7 @@ impl Drop for Placing<'_> {
 /// lock keeps qmail-queue and the collector away: who had it before has ended, and todo is there or will never be.
 fn forget_files(number: MessageNumber) -> Result<(), Failure> {
     let Ok(mess) = file::open_read(&Kind::Mess.path(number)) else { return Ok(()) };
-    if lock::try_exclusive(&mess).is_err() || check_free(number).is_err() {
+    if lock::try_exclusive(&mess).is_err() || !is_free(number)? {
         return Ok(());
     }
     [Kind::Bounce, Kind::Local, Kind::Remote].iter().try_for_each(|kind| remove(&kind.path(number)))
@@ -198,18 +214,39 @@ fn create_mess(mut text: impl Read) -> Result<(MessageNumber, File), Failure> {
     Ok((number, mess))
 }
 
-/// A damaged message may have left its envelope behind, which would become this one's.
-fn check_free(number: MessageNumber) -> Result<(), Failure> {
+/// The text of a message that waits for its name, locked; nothing if the number is not, or no longer, its own.
+fn lock_if_own(number: MessageNumber, text: impl Read) -> Result<Option<File>, Failure> {
+    let path = Kind::Mess.path(number);
+    let mess = match file::open_read(&path) {
+        Err(error) if failure::is_absent(&error) => return Ok(None),
+        opened => opened.map_err(unable("open", &path))?,
+    };
+    lock::try_exclusive(&mess).map_err(unable("lock", &path))?;
+    let is_own = is_same_text(&mess, text).map_err(unable("read", &path))?;
+    Ok(is_own.then_some(mess))
+}
+
+/// Whether there is neither todo nor info of that number. A damaged message may have left one behind, which would become
+/// another's envelope.
+fn is_free(number: MessageNumber) -> Result<bool, Failure> {
     // In this order: preprocessing makes info before todo goes.
-    for kind in [Kind::Todo, Kind::Info] {
-        let path = kind.path(number);
-        match fs::symlink_metadata(&path) {
-            Err(error) if failure::is_absent(&error) => {}
-            Err(error) => return Err(unable("stat", &path)(error)),
-            Ok(_) => return Err(unable("create", &path)(io::ErrorKind::AlreadyExists.into())),
-        }
+    Ok(!is_there(&Kind::Todo.path(number))? && !is_there(&Kind::Info.path(number))?)
+}
+
+fn is_there(path: &Path) -> Result<bool, Failure> {
+    match fs::symlink_metadata(path) {
+        Err(error) if failure::is_absent(&error) => Ok(false),
+        found => found.map(|_| true).map_err(unable("stat", path)),
     }
-    Ok(())
+}
+
+fn check_free(number: MessageNumber) -> Result<(), Failure> {
+    if is_free(number)? {
+        return Ok(());
+    }
+    Err(Failure::temporary(format!(
+        "unable to use number {number}: queue/todo or queue/info has a file of it"
+    )))
 }
 
 impl Draft {
@@ -257,12 +294,8 @@ fn give_names(placed: impl Iterator<Item = Placed>, snapshot: &str) -> Result<()
     let mut directories = BTreeSet::new();
     for placed in placed {
         let (from, to) = (staged(placed, snapshot), placed.last_kind().path(placed.number));
-        match fs::rename(&from, &to) {
-            // It has had its name before.
-            Err(error) if failure::is_absent(&error) => {}
-            Err(error) => return Err(unable("rename", &from)(error)),
-            Ok(()) => drop(to.parent().map(|parent| directories.insert(parent.to_owned()))),
-        }
+        file::rename_to_new(&from, &to).map_err(unable("rename", &from))?;
+        directories.extend(to.parent().map(Path::to_owned));
     }
     directories.iter().try_for_each(|path| file::sync_directory(path).map_err(unable("sync", path)))
 }

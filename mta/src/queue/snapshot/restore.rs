@@ -10,6 +10,7 @@ use super::report::{Fate, Line};
 use super::rights::Rights;
 use crate::control::Control;
 use crate::queue::layout::MessageNumber;
+use crate::queue::mess::is_same_text;
 use crate::queue::queuectl::manager::QueueManager;
 use crate::queue::queuectl::request::{Action, Answer};
 use crate::queue::trigger;
@@ -17,7 +18,7 @@ use crate::send::route::Routing;
 use crate::send::settings::{Settings, Trouble};
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use unix::failure::Failure;
 use unix::program::Exit;
@@ -50,7 +51,7 @@ pub fn restore(
     let mut used: HashSet<MessageNumber> = placing.all_placed().map(|placed| placed.number).collect();
     let mut report = Report { lines: Vec::new(), json: order.json };
     while let Some(message) = archive.read_next()? {
-        let line = if let Some(placed) = placing.placed(message.number) {
+        let line = if let Some(placed) = placing.settle(message.number, archive.text()?)? {
             restored_before(&message, placed)
         } else if !used.contains(&message.number) && is_present(&message, &mut archive, rights)? {
             line(&message, Fate::Present)
@@ -138,20 +139,9 @@ fn is_present(message: &Message, archive: &mut Archive, rights: &Rights) -> Resu
     let looked = rights.as_qmails(|| look(number).map_err(unable))?;
     match looked {
         Look::Whole(found, text) if found.size == message.size => {
-            is_same(text, archive.text()?).map_err(unable)
+            is_same_text(text, archive.text()?).map_err(unable)
         }
         _ => Ok(false),
-    }
-}
-
-fn is_same(one: impl Read, other: impl Read) -> io::Result<bool> {
-    let (mut one, mut other) = (BufReader::new(one).bytes(), BufReader::new(other).bytes());
-    loop {
-        match (one.next().transpose()?, other.next().transpose()?) {
-            (None, None) => return Ok(true),
-            (one, other) if one != other => return Ok(false),
-            _ => {}
-        }
     }
 }
 
