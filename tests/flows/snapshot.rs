@@ -193,7 +193,7 @@ fn ten_thousand_messages_survive_the_loss_of_the_queue_and_the_report_has_every_
     // What was delivered between the snapshot and the loss, at least, is there twice: the report had something to say.
     assert!(twice.len() >= BEFORE, "{}", twice.len());
 
-    // Everything is known by then; nothing more happens.
+    // Everything is known by then; nothing more happens, whatever the queue has now.
     let report = restore(&instance, &directory, &[]);
     assert_eq!(outcomes(&report).get("restored before"), Some(&(count - done)));
     assert!(instance.waiting().is_empty(), "{:?}", instance.waiting());
@@ -249,6 +249,12 @@ fn what_the_log_has_is_not_delivered_again() {
     let copies = copies(&maildir);
     assert_eq!(copies.len(), count);
     assert!(copies.values().all(|count| *count == 1), "{copies:?}");
+    // What was decided by the log stays so without it.
+    let again = restore(&instance, &directory, &[]);
+    assert_eq!(
+        outcomes(&again),
+        BTreeMap::from([("done", count / 4 + count / 2 - 1), ("restored before", 1)])
+    );
 }
 
 /// The messages of a snapshot, by number: all that is said of each.
@@ -401,6 +407,19 @@ fn without_qmail_send_messages_are_found_at_its_next_start_and_those_that_are_th
     let report = restore(&instance, &directory, &[]);
     assert_eq!(outcomes(&report), BTreeMap::from([("present", 10)]));
     assert_eq!(may_repeat(&report), BTreeSet::new());
+    // When they are delivered they are not restored either.
+    instance.start();
+    wait_until_empty(&instance);
+    assert_eq!(outcomes(&restore(&instance, &directory, &[])), BTreeMap::from([("present", 10)]));
+    instance.stop();
+    let take = |maildir: &Path| {
+        let taken = copies(maildir);
+        fs::remove_dir_all(maildir.join("new")).expect("new");
+        fs::create_dir(maildir.join("new")).expect("new");
+        chown(maildir.join("new"), Some(owner_uid()), Some(owner_uid())).expect("its owner");
+        taken
+    };
+    assert_eq!(take(&maildir).values().sum::<usize>(), 10);
 
     lose_queue(&mut instance);
     let (code, text) = queuectl(&instance, &["restore"], &directory, &[]);

@@ -14,7 +14,7 @@
 //! stray is collected like those of qmail-queue, and its files go when its number is used again, as everything stale does.
 
 use super::message::{Message, Preprocessed, State};
-use super::record::{Placed, Record};
+use super::record::{Noted, Placed, Record};
 use super::rights::Rights;
 use crate::queue::layout::{HELD, Kind, MessageNumber};
 use crate::queue::mess::{self, is_same_text};
@@ -37,6 +37,8 @@ pub struct Placing<'a> {
     snapshot: &'a str,
     record: Record,
     batch: Vec<Draft>,
+    /// Messages that are not restored, to be noted with the batch.
+    passed_over: Vec<(MessageNumber, Noted)>,
 }
 
 /// A message that is not in the queue yet.
@@ -51,24 +53,25 @@ impl<'a> Placing<'a> {
     /// Goes on where an earlier run, if there was one, has ended. The queue is the working directory.
     pub fn resume(rights: &'a Rights, snapshot: &'a str) -> Result<Placing<'a>, Failure> {
         let record = rights.as_qmails(|| Record::open(snapshot))?;
-        let placing = Placing { rights, snapshot, record, batch: Vec::new() };
+        let placing = Placing { rights, snapshot, record, batch: Vec::new(), passed_over: Vec::new() };
         placing.forget_strays()?;
         Ok(placing)
     }
 
-    /// What an earlier run has made of a message with this text; nothing if that has to be done again.
+    /// What became of a message with this text in an earlier run; nothing if that has to be decided now.
     ///
     /// A noted message may have waited for its name so long that it was collected as a stray, and its number may be
     /// another's by now. While its text is there, locked, it is still its own.
-    pub fn settle(&self, from: MessageNumber, text: impl Read) -> Result<Option<Placed>, Failure> {
-        let Some(placed) = self.record.entries.get(&from).copied() else { return Ok(None) };
+    pub fn settle(&self, from: MessageNumber, text: impl Read) -> Result<Option<Noted>, Failure> {
+        let noted = self.record.entries.get(&from).copied();
+        let Some(Noted::Placed(placed)) = noted else { return Ok(noted) };
         let staged = staged(placed, self.snapshot);
         let owns = |work: &dyn Fn() -> Result<bool, Failure>| match placed.is_preprocessed {
             true => self.rights.as_qmails(work),
             false => self.rights.as_qmailq(work),
         };
         if !owns(&|| is_there(&staged))? {
-            return Ok(Some(placed));
+            return Ok(noted);
         }
         let own = self.rights.as_qmails(|| lock_if_own(placed.number, text))?;
         if own.is_some() && self.rights.as_qmails(|| is_free(placed.number))? {
@@ -77,12 +80,20 @@ impl<'a> Placing<'a> {
             // It has both names, where a file system cannot rename in one step; or the number is another's.
             owns(&|| remove(&staged).map(|()| true))?;
         }
-        Ok(own.map(|_| placed))
+        Ok(noted.filter(|_| own.is_some()))
     }
 
     /// All of them.
     pub fn all_placed(&self) -> impl Iterator<Item = Placed> {
-        self.record.entries.values().copied()
+        self.record.entries.values().filter_map(|noted| match noted {
+            Noted::Placed(placed) => Some(*placed),
+            Noted::Present | Noted::Done => None,
+        })
+    }
+
+    /// Decides for good that a message is not restored into this queue from this snapshot.
+    pub fn pass_over(&mut self, from: MessageNumber, why: Noted) {
+        self.passed_over.push((from, why));
     }
 
     /// Prepares a message; its number here. It is in the queue once the batch is [committed](Placing::commit).
@@ -104,23 +115,23 @@ impl<'a> Placing<'a> {
 
     /// Whether the batch has become as large as it should.
     pub fn is_full(&self) -> bool {
-        self.batch.len() >= BATCH
+        self.batch.len().saturating_add(self.passed_over.len()) >= BATCH
     }
 
     /// Makes the batch accepted messages.
     pub fn commit(&mut self) -> Result<(), Failure> {
-        if self.batch.is_empty() {
+        if self.batch.is_empty() && self.passed_over.is_empty() {
             return Ok(());
         }
         self.rights.as_qmails(|| sync(&self.batch))?;
         // Were a message noted and then taken back, the next run would believe that it was restored. Its number has to
         // stay taken until it has its name.
         let batch = std::mem::take(&mut self.batch);
-        let entries: Vec<(MessageNumber, Placed)> =
-            batch.iter().map(|draft| (draft.from, draft.placed)).collect();
+        let placed: Vec<Placed> = batch.iter().map(|draft| draft.placed).collect();
+        let mut entries = std::mem::take(&mut self.passed_over);
+        entries.extend(batch.iter().map(|draft| (draft.from, Noted::Placed(draft.placed))));
         let record = &mut self.record;
         self.rights.as_qmails(|| record.note(&entries))?;
-        let placed: Vec<Placed> = entries.iter().map(|(_, placed)| *placed).collect();
         self.give_names(&placed)
     }
 

@@ -1,4 +1,4 @@
-//! The record of what was restored from a snapshot: `queuectl/restored.SNAPSHOT` in the queue that it was restored into.
+//! What became of the messages of a snapshot in this queue: `queuectl/restored.SNAPSHOT`.
 
 use super::place::unable;
 use crate::queue::layout::{Kind, MessageNumber, QUEUECTL};
@@ -25,12 +25,23 @@ impl Placed {
     }
 }
 
-/// A line `FROM todo N` or `FROM info N` for each restored message, in which N is its number in
-/// this queue.
+/// What became of a message. It stays so, whatever else becomes of the message later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It was restored.
+    Placed(Placed),
+    /// It was in the queue already.
+    Present,
+    /// Nothing was left to do.
+    Done,
+}
+
+/// A line for each message, with its number in the snapshot: `FROM todo N` or `FROM info N` if it was restored and is N in this
+/// queue, `FROM present`, `FROM done`.
 pub(super) struct Record {
     path: PathBuf,
     file: File,
-    pub(super) entries: BTreeMap<MessageNumber, Placed>,
+    pub(super) entries: BTreeMap<MessageNumber, Noted>,
 }
 
 impl Record {
@@ -54,8 +65,8 @@ impl Record {
         let (mut line, mut whole) = (Vec::new(), 0_u64);
         while let length @ 1.. = input.read_until(b'\n', &mut line)? {
             // Half a line was not synced, and so its message has no name yet.
-            let Some((from, placed)) = line.strip_suffix(b"\n").and_then(decode) else { break };
-            self.entries.insert(from, placed);
+            let Some((from, noted)) = line.strip_suffix(b"\n").and_then(decode) else { break };
+            self.entries.insert(from, noted);
             whole = whole.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
             line.clear();
         }
@@ -63,8 +74,8 @@ impl Record {
     }
 
     /// Adds entries and waits until they are on disk.
-    pub(super) fn note(&mut self, entries: &[(MessageNumber, Placed)]) -> Result<(), Failure> {
-        let lines: String = entries.iter().map(|(from, placed)| encode(*from, *placed)).collect();
+    pub(super) fn note(&mut self, entries: &[(MessageNumber, Noted)]) -> Result<(), Failure> {
+        let lines: String = entries.iter().map(|(from, noted)| encode(*from, *noted)).collect();
         let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_all());
         written.map_err(unable("write", &self.path))?;
         self.entries.extend(entries.iter().copied());
@@ -72,20 +83,28 @@ impl Record {
     }
 }
 
-fn encode(from: MessageNumber, placed: Placed) -> String {
-    format!("{from} {} {}\n", placed.last_kind().directory(), placed.number)
+fn encode(from: MessageNumber, noted: Noted) -> String {
+    match noted {
+        Noted::Placed(placed) => format!("{from} {} {}\n", placed.last_kind().directory(), placed.number),
+        Noted::Present => format!("{from} present\n"),
+        Noted::Done => format!("{from} done\n"),
+    }
 }
 
-fn decode(line: &[u8]) -> Option<(MessageNumber, Placed)> {
+fn decode(line: &[u8]) -> Option<(MessageNumber, Noted)> {
     let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
-    let [from, kind, to] = words.as_slice() else { return None };
     let number = |word: &[u8]| number::whole(word).map(MessageNumber);
-    let is_preprocessed = match *kind {
-        b"info" => true,
-        b"todo" => false,
+    let placed = |word: &[u8], is_preprocessed| {
+        number(word).map(|number| Noted::Placed(Placed { number, is_preprocessed }))
+    };
+    let (from, noted) = match words.as_slice() {
+        [from, b"info", to] => (from, placed(to, true)?),
+        [from, b"todo", to] => (from, placed(to, false)?),
+        [from, b"present"] => (from, Noted::Present),
+        [from, b"done"] => (from, Noted::Done),
         _ => return None,
     };
-    Some((number(from)?, Placed { number: number(to)?, is_preprocessed }))
+    Some((number(from)?, noted))
 }
 
 #[cfg(test)]
@@ -94,12 +113,13 @@ mod tests {
 
     #[test]
     fn what_is_noted_is_read() {
-        for is_preprocessed in [true, false] {
-            let entry = (MessageNumber(7), Placed { number: MessageNumber(9), is_preprocessed });
+        let placed = |is_preprocessed| Noted::Placed(Placed { number: MessageNumber(9), is_preprocessed });
+        for noted in [placed(true), placed(false), Noted::Present, Noted::Done] {
+            let entry = (MessageNumber(7), noted);
             let line = encode(entry.0, entry.1);
             assert_eq!(decode(line.trim_end().as_bytes()), Some(entry));
         }
-        for line in ["", "7 info", "7 mess 9", "7 info 9 9", "7 info x"] {
+        for line in ["", "7 info", "7 mess 9", "7 info 9 9", "7 info x", "7 done 9", "x done"] {
             assert_eq!(decode(line.as_bytes()), None, "{line}");
         }
     }

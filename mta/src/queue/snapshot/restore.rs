@@ -5,7 +5,7 @@ use super::delivery_log::DeliveryLog;
 use super::look::{Look, look};
 use super::message::Message;
 use super::place::Placing;
-use super::record::Placed;
+use super::record::{Noted, Placed};
 use super::report::{Fate, Line};
 use super::rights::Rights;
 use crate::control::Control;
@@ -51,18 +51,21 @@ pub fn restore(
     let mut used: HashSet<MessageNumber> = placing.all_placed().map(|placed| placed.number).collect();
     let mut report = Report { lines: Vec::new(), json: order.json };
     while let Some(message) = archive.read_next()? {
-        let line = if let Some(placed) = placing.settle(message.number, archive.text()?)? {
-            restored_before(&message, placed)
-        } else if !used.contains(&message.number) && is_present(&message, &mut archive, rights)? {
-            line(&message, Fate::Present)
-        } else {
-            let line = place(message, &mut archive, &evidence, &mut placing)?;
-            used.extend(match line.fate {
-                Fate::Restored(number) => Some(number),
-                _ => None,
-            });
-            line
+        let noted = placing.settle(message.number, archive.text()?)?;
+        let line = match noted {
+            Some(Noted::Placed(placed)) => restored_before(&message, placed),
+            Some(Noted::Present) => line(&message, Fate::Present),
+            Some(Noted::Done) => line(&message, Fate::Done),
+            None if !used.contains(&message.number) && is_present(&message, &mut archive, rights)? => {
+                placing.pass_over(message.number, Noted::Present);
+                line(&message, Fate::Present)
+            }
+            None => place(message, &mut archive, &evidence, &mut placing)?,
         };
+        used.extend(match line.fate {
+            Fate::Restored(number) => Some(number),
+            _ => None,
+        });
         report.lines.push(line);
         if placing.is_full() {
             placing.commit()?;
@@ -154,6 +157,7 @@ fn place(
 ) -> Result<Line, Failure> {
     let known = evidence.log.evidence(&message, &archive.beginning(BEGINNING)?);
     if !known.apply(&mut message, &evidence.routing) {
+        placing.pass_over(message.number, Noted::Done);
         return Ok(line(&message, Fate::Done));
     }
     let number = placing.add(&message, archive.text()?)?;
@@ -199,7 +203,8 @@ fn tell_manager(placing: &Placing<'_>, rights: &Rights) -> Result<Exit, Failure>
         return Ok(Exit::SUCCESS);
     };
     let answers = manager.ask_all(Action::Load, &preprocessed)?;
-    if answers.iter().any(|answer| matches!(answer, Answer::Trouble | Answer::NotYet)) {
+    // A number of an earlier run may be another message's by now, in whatever state: that is none of our business.
+    if answers.contains(&Answer::Trouble) {
         return Err(Failure::temporary(
             "qmail-send had trouble with a file of a restored message, see its log",
         ));
