@@ -39,6 +39,7 @@ mod q7_1;
 mod q7_2;
 mod q7_3;
 mod q7_4;
+mod q7_5;
 mod q7_6;
 mod q7_7;
 mod q8_1;

@@ -2,6 +2,7 @@
 
 use harness::messages;
 use harness::{HOST, Instance, is_root, owner_uid, skipped};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,12 @@ impl SmallDisk {
 
     fn make_room(&self) {
         fs::remove_file(self.path.join("filler")).expect("the file that filled the disk");
+    }
+
+    /// Gives it eight times the size.
+    fn grow(&self) {
+        let grown = Command::new("mount").args(["-o", "remount,size=8m"]).arg(&self.path).status();
+        assert!(grown.is_ok_and(|status| status.success()), "a larger disk");
     }
 }
 
@@ -113,4 +120,66 @@ fn r1_no_inodes_left_is_the_same_as_no_space() {
         fs::remove_file(files.pop().expect("a file that was created")).expect("one inode more");
     }
     assert_eq!(statuses, [63, 64, 66, 0]);
+}
+
+/// R1
+#[test]
+fn r1_a_snapshot_that_finds_no_room_is_none_and_leaves_the_room_that_there_was() {
+    let instance = Instance::new();
+    let backups = instance.path("backups");
+    let made = instance.command(Path::new("/bin/mkdir")).arg(&backups).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let Some(_disk) = SmallDisk::mount(&backups, 100) else { return };
+    let text = vec![b'x'; 2_000_000];
+    assert_eq!(instance.enqueue("s@x", &[&format!("joe@{HOST}")], text), 0);
+    let directory = backups.join("night");
+    let outcome = instance.call("qmail-queuectl").arg("snapshot").arg(&directory).run();
+    let text = format!(
+        "qmail-queuectl: fatal: unable to write {}/unfinished: out of disk space\n",
+        directory.display()
+    );
+    assert_eq!((outcome.code, outcome.err_text()), (111, text));
+    assert_eq!(fs::read_dir(&directory).expect("a directory").count(), 0);
+}
+
+/// R1
+#[test]
+fn r1_what_does_not_fit_is_restored_when_there_is_room_and_nothing_twice() {
+    let Some((mut instance, disk)) = instance_with_small_queue(2000) else { return };
+    let from = Instance::new();
+    let (joe, directory) = (instance.mailbox("joe"), from.path("night"));
+    // More than a batch, so that some are restored before the disk is full.
+    let count = 100;
+    for number in 0..count {
+        let text = format!("Subject: {number}\n\nx\n");
+        assert_eq!(from.enqueue("s@x", &[&format!("joe@{HOST}")], text), 0);
+    }
+    assert_eq!(from.call("qmail-queuectl").arg("snapshot").arg(&directory).run().code, 0);
+    disk.fill();
+    // A message takes two pages here: seventy, and a piece of the next.
+    let filler = File::options().write(true).open(disk.path.join("filler")).expect("the filler");
+    let length = filler.metadata().expect("its length").len();
+    filler.set_len(length - 4096 * 141).expect("room for some");
+    let restore = || instance.call("qmail-queuectl").arg("restore").arg(&directory).run();
+    let outcome = restore();
+    let (error, restored) = (outcome.err_text(), outcome.out_text().matches(": restored as ").count());
+    let (start, end) = ("qmail-queuectl: fatal: unable to write ", ": out of disk space\n");
+    assert!(outcome.code == 111 && error.starts_with(start) && error.ends_with(end), "{error}");
+    assert!(restored > 0 && restored < count, "{restored}");
+    // Of the others nothing is left.
+    let messages_in = |kind: &str| instance.queue().iter().filter(|name| name.starts_with(kind)).count();
+    assert_eq!([messages_in("mess/"), messages_in("todo/")], [restored; 2]);
+    disk.grow();
+    let outcome = restore();
+    assert_eq!((outcome.code, outcome.err_text().as_str()), (0, ""));
+    assert_eq!(outcome.out_text().matches(": was restored before, as ").count(), restored);
+    assert_eq!(outcome.out_text().matches(": restored as ").count(), count - restored);
+    disk.make_room();
+    instance.start();
+    instance.wait_until_delivered();
+    let texts = messages(&joe);
+    let subject = |text: &String| text.lines().find(|line| line.starts_with("Subject: ")).map(str::to_owned);
+    let subjects: BTreeSet<String> = texts.iter().filter_map(subject).collect();
+    assert_eq!((texts.len(), subjects.len()), (count, count));
+    instance.stop();
 }

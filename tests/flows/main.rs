@@ -24,3 +24,4 @@ mod root;
 mod service_templates;
 mod slow_clients;
 mod smuggling;
+mod snapshot;

@@ -72,6 +72,7 @@ fn every_accepted_message_is_found_by_the_next_start_and_no_other() {
     let stale = format!("T{to_wrong}\0");
     queued(&to_joe, "S4 with half of info").with("info", "Fhal");
     queued(&to_joe, "S4 with all").with("info", "Fa@b\0").with("local", &stale).with("remote", &stale);
+    queued(&to_joe, "S4 with an old bounce").with("bounce", "<old@x>:\nof another message\n\n");
     // Preprocessed.
     let bare =
         |subject| queued(&to_joe, subject).without(&["intd", "todo"]).with("info", &format!("F{to_joe}\0"));
@@ -90,15 +91,21 @@ fn every_accepted_message_is_found_by_the_next_start_and_no_other() {
     assert!(kept.iter().all(|path| path.exists()));
     assert_eq!(messages(&wrong), Vec::<String>::new());
     let texts = messages(&joe);
-    for subject in
-        ["S4", "S4 without intd", "S4 with half of info", "S4 with all", "S5", "S5 with half a recipient"]
-    {
+    for subject in [
+        "S4",
+        "S4 without intd",
+        "S4 with half of info",
+        "S4 with all",
+        "S4 with an old bounce",
+        "S5",
+        "S5 with half a recipient",
+    ] {
         let found = texts.iter().filter(|text| text.contains(&format!("\nSubject: {subject}\n"))).count();
         assert_eq!(found, 1, "{subject}");
     }
     let bounce = texts.iter().find(|text| text.contains("Subject: failure notice")).expect("a bounce");
     assert!(bounce.contains("<gone@x>:\nno such user\n\n<torn@x>:\nhal"), "{bounce}");
-    assert_eq!(texts.len(), 7);
+    assert_eq!(texts.len(), 8);
     assert!(instance.log().contains(&format!("bounce msg {bounced} qp ")));
     instance.stop();
 }

@@ -165,3 +165,44 @@ fn l2_a_fifo_a_device_or_a_link_in_a_mailbox_holds_nobody_up_and_leads_nowhere()
     assert_eq!(fs::read(&outside).expect("the file"), b"as it was\n");
     assert_eq!(home.deliver(&LocalDelivery::default()).code, 0);
 }
+
+/// L1: root's own are the directory of the snapshot and the programs; the queue is others'.
+#[test]
+fn l1_root_touches_no_file_of_the_queue_as_root_when_it_copies_or_restores_it() {
+    let Some(installation) = Installation::new() else { return };
+    let Some(strace) = installed("strace") else { return skipped("strace is not installed") };
+    for to in ["one", "two"] {
+        let inject = Call::path(&installation.path("bin/qmail-inject")).args(["-a", &format!("{to}@{HOST}")]);
+        assert_eq!(inject.input("Subject: t\n\nx\n").run().code, 0);
+    }
+    for verb in ["snapshot", "restore"] {
+        let trace = installation.beside("trace");
+        let call =
+            Call::path(&strace).env_clear().args(["-f", "-e", "trace=%file,setresuid", "-o"]).arg(&trace);
+        let call = call.arg(installation.path("bin/qmail-queuectl"));
+        let outcome = call.arg(verb).arg(installation.beside("night")).run();
+        let trace = fs::read_to_string(&trace).unwrap_or_default();
+        if !trace.contains(" execve(") {
+            return skipped(&format!("strace does not run here: {}", outcome.err_text()));
+        }
+        assert_eq!(outcome.code, 0, "{}", outcome.err_text());
+        let (mut is_root, mut others) = (true, 0);
+        for line in trace.lines().filter(|line| !line.contains(" execve(")) {
+            let (_, call) = line.split_once(' ').expect("a process and a call");
+            if let Some(who) = call.trim_start().strip_prefix("setresuid(-1, ") {
+                is_root = who.starts_with("0,");
+            }
+            // The queue is the working directory.
+            let names = call.split('"').skip(1).step_by(2);
+            for name in names.filter(|name| !name.is_empty() && !name.starts_with('/')) {
+                assert!(!is_root, "root touches {name}: {line}");
+                others += 1;
+            }
+        }
+        assert!(others > 20, "{others} in {trace}");
+        if verb == "snapshot" {
+            fs::remove_dir_all(installation.path("queue")).expect("a queue to lose");
+            installation.must(&["install", &installation.home()]);
+        }
+    }
+}

@@ -89,6 +89,22 @@ impl Identity {
         set_groups(self.gid, &self.groups)?;
         set_user(self.uid)
     }
+
+    /// Does some work with the rights of this identity, then has root's again; needs root.
+    ///
+    /// What belongs to an account is touched as that account, so that nothing in its directories can lead root
+    /// astray. After an error the process must not go on.
+    pub fn lend<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
+        let (own_group, own_groups) = (nix::unistd::getegid(), nix::unistd::getgroups()?);
+        nix::unistd::setgroups(&self.groups.iter().copied().map(Gid::from_raw).collect::<Vec<_>>())?;
+        nix::unistd::setegid(Gid::from_raw(self.gid))?;
+        nix::unistd::seteuid(Uid::from_raw(self.uid))?;
+        let done = work();
+        nix::unistd::seteuid(Uid::from_raw(0))?;
+        nix::unistd::setegid(own_group)?;
+        nix::unistd::setgroups(&own_groups)?;
+        Ok(done)
+    }
 }
 
 /// Sets the supplementary groups, then the group.

@@ -10,21 +10,21 @@ use super::enqueue_error::EnqueueError;
 use super::envelope::{self, EnvelopeDecoder};
 use super::input::Input;
 use super::layout::{self, Kind, MessageNumber};
+use super::mess::{self, Step, is_taken};
 use super::trigger;
 use crate::control::Control;
 use crate::message::date;
 use crate::setup::home::{Home, Role};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use unix::descriptor;
 use unix::failure::Failure;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 use unix::stamp::Stamp;
-use unix::{account, file, lock, process};
+use unix::{account, file, process};
 
 /// After this a stray file in the queue has no living writer; the collector waits 36 hours.
 const TIME_LIMIT: Duration = Duration::from_hours(24);
@@ -111,23 +111,11 @@ struct Draft {
 impl Draft {
     /// S1→S2: makes the mess file, whose inode number names the message.
     fn create() -> Result<Draft, EnqueueError> {
-        let (pid_path, mess) = create_pid_file()?;
-        let number = MessageNumber(mess.metadata().map_err(|_| EnqueueError::PidFile)?.ino());
-        // The collector of stray messages takes nothing whose lock is held, however old the clock makes it.
-        let _ = lock::try_exclusive(&mess);
-        let linked = fs::hard_link(&pid_path, Kind::Mess.path(number));
-        if matches!(&linked, Err(error) if is_taken(error)) {
-            // The pid file stays, and with it the inode: the next message gets another number.
-            return Err(EnqueueError::LinkToMess);
-        }
-        let unlinked = fs::remove_file(&pid_path);
-        linked.map_err(|_| EnqueueError::LinkToMess)?;
-        let draft = Draft { number, mess, has_intd: false, stays: false };
-        if unlinked.is_err() {
-            draft.remove();
-            return Err(EnqueueError::PidFile);
-        }
-        Ok(draft)
+        let (number, mess) = mess::create().map_err(|(step, _)| match step {
+            Step::PidFile => EnqueueError::PidFile,
+            Step::Link => EnqueueError::LinkToMess,
+        })?;
+        Ok(Draft { number, mess, has_intd: false, stays: false })
     }
 
     fn write(&mut self, received: &[u8], extra: &[u8]) -> Result<(), EnqueueError> {
@@ -190,23 +178,6 @@ impl Draft {
         }
         let _ = fs::remove_file(Kind::Mess.path(self.number));
     }
-}
-
-/// A name of an earlier message is in the way, left behind by somebody who removed only part of one.
-///
-/// Were the new file removed, its inode would be free, the next message would get the same number, and none
-/// could be queued any more. So the file stays and keeps the inode.
-fn is_taken(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AlreadyExists
-}
-
-/// A file under a name that nobody else can have chosen, in the directory that shares a file system with mess.
-fn create_pid_file() -> Result<(PathBuf, File), EnqueueError> {
-    let (pid, seconds) = (process::own_pid(), Stamp::now().seconds);
-    (1..=9)
-        .map(|sequence| Path::new(layout::PID).join(format!("{pid}.{seconds}.{sequence}")))
-        .find_map(|path| file::create_new(&path, 0o644).ok().map(|file| (path, file)))
-        .ok_or(EnqueueError::PidFile)
 }
 
 /// The envelope, with the extra recipients behind the sender.

@@ -112,6 +112,6 @@ pub fn text(entry: &Entry) -> Vec<u8> {
 }
 
 /// What a terminal or a log may be given: bytes that could control it become `_`.
-fn printable(text: &[u8]) -> Vec<u8> {
+pub fn printable(text: &[u8]) -> Vec<u8> {
     text.iter().map(|byte| if (32..=126).contains(byte) { *byte } else { b'_' }).collect()
 }

@@ -43,6 +43,11 @@ impl Births {
         birth.steady
     }
 
+    /// Whether a message was seen since it came into the queue.
+    pub fn knows(&self, message: MessageNumber) -> bool {
+        self.known.contains_key(&message)
+    }
+
     /// Forgets a message that left the queue.
     pub fn forget(&mut self, message: MessageNumber) {
         self.known.remove(&message);

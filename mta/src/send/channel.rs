@@ -41,7 +41,7 @@ impl Channel {
 }
 
 /// One thing for each channel.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ByChannel<T> {
     /// The local channel's.
     pub local: T,

@@ -138,8 +138,8 @@ pub enum Helper {
     Cleaner,
 }
 
-/// Line ends become `/`; blanks, control bytes, bytes above 126 and `%` become `_`.
-fn clean(text: &[u8]) -> Vec<u8> {
+/// Outside text as the log shows it: line ends become `/`; blanks, control bytes, bytes above 126 and `%` become `_`.
+pub fn clean(text: &[u8]) -> Vec<u8> {
     let clean = |byte: &u8| match byte {
         b'\n' => b'/',
         b'%' | 0..=32 | 127.. => b'_',

@@ -51,7 +51,9 @@ fn write_files(message: MessageNumber, routing: &Routing, log: &mut Log) -> Resu
     let size = fs::metadata(Kind::Mess.path(message))
         .map_err(|_| Trouble::with("unable to stat", &mess_name))?
         .len();
-    for kind in [Kind::Local, Kind::Remote, Kind::Info] {
+    // Nobody has failed yet: a bounce record here is of an earlier message with this number, or of one that
+    // qmail-queuectl was killed at. Told to this sender it would be a lie.
+    for kind in [Kind::Local, Kind::Remote, Kind::Bounce, Kind::Info] {
         remove_stale(kind, message)?;
     }
     let mut files = Files { message, info: create(Kind::Info, message)?, channels: ByChannel::default() };

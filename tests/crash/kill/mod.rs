@@ -17,6 +17,7 @@
 //! | `submitters` | those that a message comes in by: each point is one message, and the queue manager runs all the time |
 //! | `agents` | those that a message leaves by: each point is the first attempt to deliver one message |
 //! | `managers` | those in between: each point is one life of the queue manager |
+//! | `snapshots` | qmail-queuectl, which copies the queue and restores the copy |
 
 mod agents;
 mod ends;
@@ -24,4 +25,5 @@ mod faulty;
 mod managers;
 mod points;
 mod site;
+mod snapshots;
 mod submitters;

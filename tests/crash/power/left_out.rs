@@ -13,6 +13,7 @@ use super::experiment::Experiment;
 use super::log::Log;
 use super::receive::Queue;
 use super::send::Preparation;
+use super::snapshots::{Restoring, Taking};
 use super::tables::Table;
 use crate::image::{Kind, Loss};
 use crate::ledger::{Ledger, Verdict};
@@ -71,6 +72,8 @@ fn table() -> Vec<LeftOut> {
         row("qmail-newu: the directory users", 2, Box::new(Table::newu()), ext4),
         row("tcprules: the temporary file", 1, Box::new(Table::tcprules()), xfs),
         row("tcprules: the directory of the rules", 2, Box::new(Table::tcprules()), ext4),
+        row("qmail-queuectl: a snapshot", 1, Box::<Taking>::default(), ext4),
+        row("qmail-queuectl: a restored message", 2, Box::new(Restoring), ext4),
         row("cyclog: a complete file", 1, Box::<Log>::default(), ext4),
     ]
 }

@@ -10,4 +10,5 @@ mod left_out;
 mod log;
 mod receive;
 mod send;
+mod snapshots;
 mod tables;

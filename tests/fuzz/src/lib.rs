@@ -32,6 +32,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("todo_records", queue::todo_records),
     ("delivery_report", queue::delivery_report),
     ("queuectl_request", queue::queuectl_request),
+    ("queue_snapshot", queue::snapshot),
+    ("delivery_log", queue::delivery_log),
     ("netstring", quick::netstring),
     ("qmtp_request", quick::qmtp_request),
     ("qmqp_request", quick::qmqp_request),

@@ -2,8 +2,13 @@
 
 use crate::cut;
 use mta::queue::envelope::{EnvelopeDecoder, Record, records};
+use mta::queue::layout::MessageNumber;
 use mta::queue::queuectl::request::{Answer, Request};
+use mta::queue::snapshot::delivery_log::DeliveryLog;
+use mta::queue::snapshot::message::{Message, Preprocessed, State};
+use mta::send::channel::ByChannel;
 use mta::send::delivery::Verdict;
+use mta::send::route::Routing;
 use mta::send::spawn::report;
 use unix::process::Ended;
 
@@ -64,4 +69,27 @@ pub fn queuectl_request(bytes: &[u8]) {
     if let Some(answer) = Answer::decode(bytes) {
         assert_eq!(answer.encode().trim_end().as_bytes(), bytes);
     }
+}
+
+/// A message of a snapshot: what is understood is written so that it is read again.
+pub fn snapshot(bytes: &[u8]) {
+    let mut rest = bytes;
+    while let Ok(Ok(message)) = Message::decode(&mut rest) {
+        assert_eq!(Message::decode(&mut message.encode().as_slice()).ok(), Some(Ok(message)));
+    }
+}
+
+/// A log: nobody is added who was not waiting, and whoever was waits still or was delivered to.
+pub fn delivery_log(bytes: &[u8]) {
+    let mut log = DeliveryLog::default();
+    log.read(bytes).expect("bytes in memory can be read");
+    let channels = ByChannel { local: Some(b"Ta@b\0Da@b\0".to_vec()), remote: Some(b"Tc@d\0".to_vec()) };
+    let found = Preprocessed { info: b"Fs@x\0".to_vec(), channels, ..Preprocessed::default() };
+    let mut message = Message { number: MessageNumber(7), state: State::Preprocessed(found), size: 70 };
+    let before = message.waiting();
+    let evidence = log.evidence(&message, b"Received: (qmail 55 invoked by uid 1)");
+    let is_left = evidence.apply(&mut message, &Routing::default());
+    let after = message.waiting();
+    assert!(after.iter().all(|waiting| before.contains(waiting)));
+    assert!(is_left || after.is_empty() || bytes.windows(9).any(|part| part == b"end msg 7"));
 }

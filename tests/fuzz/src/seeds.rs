@@ -30,6 +30,16 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "todo_records" => by_hand(&["u1\0p2\0Fs@x\0Ta@y\0Db@z\0", "Ta@b\0Tc@d\0Te"]),
         "delivery_report" => after_a_cut(&by_hand(REPORTS)),
         "queuectl_request" => by_hand(&["hold 123", "expire 18446744073709551615", "done", "trouble"]),
+        "queue_snapshot" => by_hand(&[
+            "message 7\nbirth 1000\nheld\ninfo 5\nFs@x\0\nlocal 5\nTa@b\0\nbounce 3\n<c>\nmess 3\nxyz\nend 1\n",
+            "message 8\ntodo 10\nFs@x\0Ta@b\0\nmess 0\n\nend 1\n",
+        ]),
+        "delivery_log" => by_hand(&[
+            "new msg 7\ninfo msg 7: bytes 70 from <s@x> qp 55 uid 1\nstarting delivery 1: msg 7 to local a@b\n\
+             starting delivery 2: msg 7 to remote c@d\ndelivery 2: success: ok\ndelivery 1: failure: no\n\
+             bounce msg 7 qp 9\nend msg 7\nstatus: exiting\n",
+            "123.45 new msg 7\n123.45 info msg 7: bytes 70 from <s@x> qp 55 uid 1\n123.46 end msg 7\n",
+        ]),
         "netstring" => by_hand(&["3:abc,", "0:,1:x,2:yz,", "007:", "99999999999:"]),
         "qmtp_request" => after_a_cut(&[cases("qmtpd", "stdin"), by_hand(QMTP)].concat()),
         "qmqp_request" => after_a_cut(&[cases("qmqpd", "stdin"), by_hand(QMQP)].concat()),

@@ -1,24 +1,32 @@
-//! `qmail-queuectl` lists messages of the queue, and has qmail-send hold, release, retry, expire or remove them.
+//! `qmail-queuectl` lists messages of the queue, has qmail-send hold, release, retry, expire or remove them, and takes and
+//! restores snapshots.
 //!
-//! Reads    the queue; answers of qmail-send.      Writes  fd 1: a line for each message; requests to qmail-send.
-//! Runs as  root or qmails.   Trusts  nobody: it changes nothing itself.
+//! Reads    the queue; answers of qmail-send; a snapshot; logs.
+//! Writes   fd 1: a line for each message; requests to qmail-send; a snapshot, or new messages from one.
+//! Runs as  root or qmails.   Trusts  nobody: it changes no message that is in the queue.
 //! Exits    0 · 100 used wrongly, not allowed, or a message that was named is not in the queue · 111 the queue
 //!          cannot be read, or qmail-send does not run, or had trouble with a message.
 //! Manual   qmail-queuectl(8).    Next in the flow: send::orders.
 
+pub mod manager;
 pub mod request;
 pub mod selection;
 
-use super::layout::{self, Kind, MessageNumber, QUEUECTL_SOCKET};
+use super::layout::{self, Kind, MessageNumber};
 use super::listing;
 use super::qread;
+use super::snapshot::restore::{self, Order};
+use super::snapshot::rights::Rights;
+use super::snapshot::take;
 use crate::control::Control;
 use crate::setup::home::Home;
-use request::{Action, Answer, Request};
+use manager::QueueManager;
+use request::{Action, Answer};
 use selection::{Pattern, Selection, parse_age};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::ffi::OsStr;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{self, Path, PathBuf};
 use unix::clock::Now;
 use unix::descriptor;
 use unix::failure::Failure;
@@ -26,56 +34,77 @@ use unix::number;
 use unix::program::{Exit, Invocation};
 
 const USAGE: &str = "qmail-queuectl { list [ --json ] | hold | release | retry | expire | remove } \
-[ -aH ] [ -s sender ] [ -r recipient ] [ -h host ] [ -o age ] [ -y age ] [ message ... ]";
+[ -aH ] [ -s sender ] [ -r recipient ] [ -h host ] [ -o age ] [ -y age ] [ message ... ] | \
+snapshot directory | restore [ --json ] directory [ log ... ]";
 const OPTIONS: &str = "aHs:r:h:o:y:";
-
-/// Requests that are sent before their answers are read: neither side's buffers are ever full.
-const WINDOW: usize = 256;
-/// How long qmail-send may be busy with something else.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What was asked for.
 enum Verb {
-    List { json: bool },
-    Do(Action),
+    List { json: bool, selection: Selection },
+    Do { action: Action, selection: Selection },
+    Snapshot(PathBuf),
+    Restore(Order),
 }
 
 /// The program's entry.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
-    let (verb, selection) = parse(invocation)?;
+    let verb = parse(invocation)?;
     let home = Home::of_this_program()?;
-    layout::use_split_of(&Control::new(home.control()))?;
+    let control = Control::new(home.control());
+    layout::use_split_of(&control)?;
     std::env::set_current_dir(home.queue()).map_err(|error| refused("unable to enter the queue", &error))?;
     let mut out = BufWriter::new(descriptor::output());
     let exit = match verb {
-        Verb::List { json } => list(&selection, json, &mut out),
-        Verb::Do(action) => carry_out(action, &selection, &mut out),
+        Verb::List { json, selection } => list(&selection, json, &mut out),
+        Verb::Do { action, selection } => carry_out(action, &selection, &mut out),
+        Verb::Snapshot(directory) => take::take(&directory, &Rights::of_this_process(&home)?, &mut out),
+        Verb::Restore(order) => {
+            restore::restore(&order, &control, &Rights::of_this_process(&home)?, &mut out)
+        }
     };
     out.flush().map_err(unwritten)?;
     exit
 }
 
-fn parse(invocation: &Invocation) -> Result<(Verb, Selection), Failure> {
+fn parse(invocation: &Invocation) -> Result<Verb, Failure> {
     let usage = || Failure::usage(USAGE);
-    let (verb, rest) = match invocation.arguments.as_slice() {
-        [list, json, rest @ ..] if list == b"list" && json == b"--json" => (Verb::List { json: true }, rest),
-        [list, rest @ ..] if list == b"list" => (Verb::List { json: false }, rest),
-        [word, rest @ ..] => (Verb::Do(Action::parse(word).ok_or_else(usage)?), rest),
-        [] => return Err(usage()),
+    let selection = |rest: &[Vec<u8>]| {
+        let (name, called_as) = (invocation.name, invocation.called_as.clone());
+        parse_selection(&Invocation { name, called_as, arguments: rest.to_vec() })
     };
-    let words = Invocation {
-        name: invocation.name,
-        called_as: invocation.called_as.clone(),
-        arguments: rest.to_vec(),
+    let (word, rest) = invocation.arguments.split_first().ok_or_else(usage)?;
+    let (json, operands) = match rest.split_first() {
+        Some((first, others)) if first == b"--json" => (true, others),
+        _ => (false, rest),
     };
-    let selection = parse_selection(&words)?;
-    if matches!(verb, Verb::Do(_)) && selection.is_empty() {
-        return Err(Failure::verbatim(
-            Exit::PERMANENT,
-            "qmail-queuectl: usage: say which messages are meant: numbers, conditions, or -a for all",
-        ));
+    match (word.as_slice(), operands) {
+        (b"list", _) => Ok(Verb::List { json, selection: selection(operands)? }),
+        (b"snapshot", [directory]) if !json => Ok(Verb::Snapshot(absolute(directory)?)),
+        (b"restore", [directory, logs @ ..]) => {
+            let logs = logs.iter().map(|log| absolute(log)).collect::<Result<_, _>>()?;
+            Ok(Verb::Restore(Order { directory: absolute(directory)?, logs, json }))
+        }
+        (word, _) => {
+            let action = Action::parse(word).filter(|action| *action != Action::Load).ok_or_else(usage)?;
+            let selection = selection(rest)?;
+            if selection.is_empty() {
+                return Err(Failure::verbatim(
+                    Exit::PERMANENT,
+                    "qmail-queuectl: usage: say which messages are meant: numbers, conditions, or -a for all",
+                ));
+            }
+            Ok(Verb::Do { action, selection })
+        }
     }
-    Ok((verb, selection))
+}
+
+/// The path of an operand, which is meant as seen from where we were called. One like an option is a mistake.
+fn absolute(operand: &[u8]) -> Result<PathBuf, Failure> {
+    if operand.is_empty() || operand.starts_with(b"-") {
+        return Err(Failure::usage(USAGE));
+    }
+    let unable = |error| Failure::temporary("unable to find the working directory").because(&error);
+    path::absolute(Path::new(OsStr::from_bytes(operand))).map_err(unable)
 }
 
 fn parse_selection(words: &Invocation) -> Result<Selection, Failure> {
@@ -150,7 +179,9 @@ fn each_selected(
 
 /// Asks qmail-send, and prints what it answers, a line for each message.
 fn carry_out(action: Action, selection: &Selection, out: &mut impl Write) -> Result<Exit, Failure> {
-    let mut manager = QueueManager::connect()?;
+    let unreachable =
+        || Failure::temporary("unable to reach qmail-send: it does not run, or cannot be controlled");
+    let mut manager = QueueManager::connect()?.ok_or_else(unreachable)?;
     let mut messages: Vec<MessageNumber> = Vec::new();
     match selection.only_numbers() {
         Some(numbers) if !selection.all => messages.extend(numbers),
@@ -160,11 +191,9 @@ fn carry_out(action: Action, selection: &Selection, out: &mut impl Write) -> Res
         })?,
     }
     let mut exit = Exit::SUCCESS;
-    for window in messages.chunks(WINDOW) {
-        for (message, answer) in window.iter().zip(manager.ask(action, window)?) {
-            writeln!(out, "{message}: {}", in_words(action, answer)).map_err(unwritten)?;
-            exit = worse(exit, status(answer, selection.numbers.contains(message)));
-        }
+    for (message, answer) in messages.iter().zip(manager.ask_all(action, &messages)?) {
+        writeln!(out, "{message}: {}", in_words(action, answer)).map_err(unwritten)?;
+        exit = worse(exit, status(answer, selection.numbers.contains(message)));
     }
     Ok(exit)
 }
@@ -178,6 +207,7 @@ fn in_words(action: Action, answer: Answer) -> &'static str {
         (Action::Retry, Answer::Begun) => "being delivered at this moment",
         (Action::Expire, Answer::Done) => "expired, the sender will be told",
         (Action::Remove, Answer::Done) => "removed",
+        (Action::Load, Answer::Done | Answer::Begun) => "known",
         (Action::Hold, Answer::Begun) => "held; deliveries that run already will end",
         (Action::Expire, Answer::Begun) => "expires as soon as the running deliveries have reported",
         (Action::Remove, Answer::Begun) => "will be removed as soon as the running deliveries have reported",
@@ -201,39 +231,4 @@ fn status(answer: Answer, was_named: bool) -> Exit {
 
 fn worse(one: Exit, other: Exit) -> Exit {
     if one.0 >= other.0 { one } else { other }
-}
-
-/// The connection to qmail-send.
-struct QueueManager {
-    stream: BufReader<UnixStream>,
-}
-
-impl QueueManager {
-    fn connect() -> Result<QueueManager, Failure> {
-        let stream = UnixStream::connect(QUEUECTL_SOCKET).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                Failure::temporary("unable to reach qmail-send: it does not run, or cannot be controlled")
-            }
-            _ => refused("unable to reach qmail-send", &error),
-        })?;
-        let limited =
-            stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
-        limited.map_err(|error| Failure::temporary("unable to reach qmail-send").because(&error))?;
-        Ok(QueueManager { stream: BufReader::new(stream) })
-    }
-
-    /// One answer for each message, in order.
-    fn ask(&mut self, action: Action, messages: &[MessageNumber]) -> Result<Vec<Answer>, Failure> {
-        let lost = |error| Failure::temporary("lost the connection to qmail-send").because(&error);
-        let lines = messages.iter().map(|message| Request { action, message: *message }.encode());
-        self.stream.get_mut().write_all(lines.collect::<String>().as_bytes()).map_err(lost)?;
-        let mut answers = Vec::with_capacity(messages.len());
-        for _ in messages {
-            let mut line = Vec::new();
-            self.stream.read_until(b'\n', &mut line).map_err(lost)?;
-            let answer = line.strip_suffix(b"\n").and_then(Answer::decode);
-            answers.push(answer.ok_or_else(|| lost(io::ErrorKind::UnexpectedEof.into()))?);
-        }
-        Ok(answers)
-    }
 }

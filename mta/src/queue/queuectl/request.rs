@@ -16,12 +16,14 @@ pub enum Action {
     Expire,
     /// No further attempts, and nobody is told.
     Remove,
+    /// It was restored from a snapshot a moment ago: from now on it is due like others. No order of the command line.
+    Load,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Action; 5] =
-        [Action::Hold, Action::Release, Action::Retry, Action::Expire, Action::Remove];
+    pub const ALL: [Action; 6] =
+        [Action::Hold, Action::Release, Action::Retry, Action::Expire, Action::Remove, Action::Load];
 
     /// The word for it, on the command line, on the wire and in the log.
     pub fn word(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Action {
             Action::Retry => "retry",
             Action::Expire => "expire",
             Action::Remove => "remove",
+            Action::Load => "load",
         }
     }
 

@@ -70,7 +70,14 @@ impl Manager {
             Action::Retry => Ok(self.retry(message, now).into()),
             Action::Expire => Ok(self.end(message, Ending::Expire, now, log).into()),
             Action::Remove => Ok(self.end(message, Ending::Remove, now, log).into()),
+            Action::Load => Ok(self.learn(message, now)),
         }
+    }
+
+    /// A message that somebody has put into info while we run. One that is known is left as it is.
+    fn learn(&mut self, message: MessageNumber, now: Now) -> Outcome {
+        let loaded = if self.shared.births.knows(message) { Ok(()) } else { self.try_load(message, now) };
+        loaded.map_or(Answer::Trouble, |()| Answer::Done).into()
     }
 
     fn hold(&mut self, message: MessageNumber, now: Now, log: &mut Log) -> io::Result<Outcome> {
