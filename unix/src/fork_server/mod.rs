@@ -86,9 +86,9 @@ impl Copy {
     }
 
     /// Waits for the end of a child of the server. `None`: it did not end by itself.
-    pub fn wait(mut self) -> Option<u8> {
+    pub fn wait(self) -> Option<u8> {
         let mut status = [0];
-        self.end.read_exact(&mut status).ok()?;
+        read_patiently(&self.end, &mut status).ok()?;
         let [status] = status;
         Some(status)
     }
@@ -153,9 +153,9 @@ impl ForkServer {
         let (bytes, rights) = ([IoSlice::new(&packet)], [ControlMessage::ScmRights(&descriptors)]);
         sendmsg::<()>(self.socket.as_raw_fd(), &bytes, &rights, MsgFlags::MSG_NOSIGNAL, None)?;
         drop(writer);
-        let mut end = File::from(reader);
+        let end = File::from(reader);
         let mut answer = [0; 4];
-        end.read_exact(&mut answer)?;
+        read_patiently(&end, &mut answer)?;
         Ok(Copy { pid: Pid::from_raw(i32::from_ne_bytes(answer)), end })
     }
 
@@ -172,6 +172,31 @@ impl ForkServer {
             .is_ok_and(|ready| !ready.contains(&true))
     }
 }
+
+/// Reads what a copy says. It is at work already: for an error that passes, it must not be done a second time beside it, nor be taken for dead.
+///
+/// # Errors
+/// There is no such copy, or it ended without a word; or the error did not pass.
+fn read_patiently(mut end: &File, bytes: &mut [u8]) -> io::Result<()> {
+    let mut filled = 0;
+    let mut troubles = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match end.read(rest) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(length) => filled = filled.saturating_add(length),
+            Err(error) if troubles == TROUBLES => return Err(error),
+            Err(_) => {
+                troubles = troubles.saturating_add(1);
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How often reading is tried again, and after how long: for a second.
+const TROUBLES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The exit status of what should have become a server, or a copy, and could not.
 const NOT_STARTED: u8 = 111;
