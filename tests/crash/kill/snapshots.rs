@@ -35,7 +35,7 @@ fn kill_qmail_queuectl_at_any_call_of_snapshot_and_what_looks_whole_is_whole() {
     let all = points(&site.listed(PROGRAM));
     let wanted = contents(&clean).expect("a snapshot");
     let queue = site.instance.queue();
-    for point in Scope::of_this_run().of(all, 60) {
+    for point in Scope::of_this_run().of(all, 20) {
         let directory = site.instance.path("night");
         let code = run(&site, point.order(), "snapshot", &directory);
         report.points(usize::from(site.seen(PROGRAM).is_some()));
@@ -79,7 +79,7 @@ fn kill_qmail_queuectl_at_any_call_of_restore_and_the_next_run_restores_what_is_
     assert_eq!(run(&site, Order::List, "restore", &directory), Some(0));
     let all = points(&site.listed(PROGRAM));
     judge(&site, "no fault", &mut report);
-    for point in Scope::of_this_run().of(all, 80) {
+    for point in Scope::of_this_run().of(all, 25) {
         try_restore(&site, &point, &directory, &mut report);
     }
     site.stop();
