@@ -17,7 +17,7 @@ impl Memory {
     /// Looks at those of these processes that live long.
     pub fn look(&mut self, processes: &[(i32, String)], second_half: bool) {
         for (pid, name) in processes.iter().filter(|(pid, name)| !is_passing(*pid, name)) {
-            let Some(bytes) = private_memory(*pid) else { continue };
+            let Some(bytes) = anonymous_memory(*pid) else { continue };
             let most = self.most.entry((*pid, name.clone())).or_default();
             let half = &mut most[usize::from(second_half)];
             *half = bytes.max(*half);
@@ -34,13 +34,12 @@ impl Memory {
     }
 }
 
-/// The memory that a process has alone: what it shares says nothing of it. Nothing if it has just ended.
-fn private_memory(pid: i32) -> Option<u64> {
+/// The memory of a process that no file backs. What copies of it share with it counts: there may be some or none at any moment. Nothing if it
+/// has just ended.
+fn anonymous_memory(pid: i32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let is_private = |line: &&str| line.starts_with("Private_");
-    let kibibytes =
-        text.lines().filter(is_private).map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    Some(kibibytes.sum::<Option<u64>>()? * 1024)
+    let line = text.lines().find(|line| line.starts_with("Anonymous:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
 }
 
 /// How many descriptors each process has.
