@@ -12,7 +12,7 @@
 //! Nobody depends on a server: a program that does not know of this, a file that was replaced since, a server that died are
 //! no harm: the caller runs the program as ever. [`KeptProgram`] knows when.
 //!
-//! A call is one packet of a Unix socket (`SOCK_SEQPACKET`, unix(7)), see [`packet`]; with it come the pipe for the answer and
+//! A call is one packet of a Unix socket (`SOCK_SEQPACKET`, unix(7)), see `packet.rs`; with it come the pipe for the answer and
 //! the descriptors. The answer is the copy's process number, four bytes in the machine's order; without it there is none. If the
 //! copy is a child of the server, its exit status follows, one byte, when it has ended by itself.
 
