@@ -84,7 +84,7 @@ fn run(experiment: Experiment) -> Option<(Experiment, usize, Verdict)> {
     let gates = Gates::new(&laboratory);
     let (messages, receiving) = Messages::begin(&mut laboratory);
     if experiment.restarted {
-        kill_the_manager(&mut laboratory);
+        kill_the_manager(&mut laboratory, receiving.len());
     } else {
         // It finds the message that is sent now after the step.
         laboratory.instance.signal(Signal::SIGSTOP);
@@ -100,7 +100,7 @@ fn run(experiment: Experiment) -> Option<(Experiment, usize, Verdict)> {
     if experiment.and_back {
         wait_until("the new message", || is_in(&laboratory, "joe", messages.queued));
         if experiment.restarted {
-            kill_the_manager(&mut laboratory);
+            kill_the_manager(&mut laboratory, receiving.len());
         }
         clock.set(&laboratory.instance, -experiment.step);
         start_again(&mut laboratory, &experiment);
@@ -112,8 +112,20 @@ fn run(experiment: Experiment) -> Option<(Experiment, usize, Verdict)> {
 }
 
 /// The queue manager and its helpers; deliveries that run go on, and nobody hears of their end.
-fn kill_the_manager(laboratory: &mut Laboratory) {
+///
+/// Not in the middle of a removal, after which the message file would stay for the collector: the kill sweeps have that. Here the
+/// queue has to be empty in the end.
+fn kill_the_manager(laboratory: &mut Laboratory, receiving: usize) {
     laboratory.ledger.hit_all();
+    wait_until("a moment in which no message is being removed", || {
+        laboratory.instance.signal(Signal::SIGSTOP);
+        let is_stopped = harness::settles(|| laboratory.instance.pid_of("qmail-send").is_none_or(is_stopped));
+        let is_whole = is_stopped && messages_without_info_or_todo(laboratory) == receiving;
+        if !is_whole {
+            laboratory.instance.signal(Signal::SIGCONT);
+        }
+        is_whole
+    });
     laboratory.leave_manager();
     for (pid, name) in laboratory.instance.processes() {
         if ["qmail-send", "qmail-lspawn", "qmail-rspawn", "qmail-clean"].contains(&name.as_str()) {
@@ -121,6 +133,22 @@ fn kill_the_manager(laboratory: &mut Laboratory) {
         }
     }
     wait_until("no queue manager", || laboratory.instance.pid_of("qmail-send").is_none());
+}
+
+fn is_stopped(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T'))
+}
+
+/// Messages that are being received, or removed.
+fn messages_without_info_or_todo(laboratory: &Laboratory) -> usize {
+    let queue = laboratory.instance.queue();
+    let messages = queue.iter().filter_map(|name| name.strip_prefix("mess/"));
+    let is_known = |message: &str| {
+        let number = message.rsplit('/').next().expect("a number");
+        queue.contains(&format!("info/{message}")) || queue.contains(&format!("todo/{number}"))
+    };
+    messages.filter(|message| !is_known(message)).count()
 }
 
 fn start_again(laboratory: &mut Laboratory, experiment: &Experiment) {
