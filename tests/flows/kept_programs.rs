@@ -6,13 +6,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 /// A server of mail that keeps its programs.
-fn start_server(instance: &Instance, name: &str, variables: &[(&str, &str)]) -> TcpServer {
-    let uid = harness::owner_uid().to_string();
-    let identity = if harness::is_root() { vec!["-u", &uid, "-g", &uid] } else { Vec::new() };
-    let options = [vec!["-kHRl0"], identity].concat();
-    let program = instance.path("bin").join(name);
-    let command = [program.to_str().expect("a path")];
-    TcpServer::start(&harness::program("tcpserver"), &options, "127.0.0.1", &command, variables)
+fn start_server(instance: &Instance, name: &str, options: &[&str]) -> TcpServer {
+    instance.serve(&[&["-kHRl0"], options].concat(), name, &[])
 }
 
 /// Sends joe a message; the last reply but that to QUIT.
@@ -109,6 +104,7 @@ fn a_program_that_is_replaced_is_the_one_that_is_run() {
 
     replace("qmail-smtpd", "#!/bin/sh\necho 220 replaced; sed -n /QUIT/q; echo bye; echo\n");
     assert_eq!(send(&server, "nobody"), "bye");
+    drop(server);
     instance.stop();
 }
 
@@ -158,12 +154,7 @@ fn each_connection_has_the_environment_of_its_rule() {
     };
     put_program(&instance.path("bin/refuse"), "#!/bin/sh\nexit 31\n");
     let database = rules(":allow,QMAILQUEUE=\"bin/refuse\"\n");
-    let uid = harness::owner_uid().to_string();
-    let identity = if harness::is_root() { vec!["-u", &uid, "-g", &uid] } else { Vec::new() };
-    let options = [vec!["-kHRl0", "-x", &database], identity].concat();
-    let smtpd = instance.path("bin/qmail-smtpd");
-    let program = harness::program("tcpserver");
-    let server = TcpServer::start(&program, &options, "127.0.0.1", &[smtpd.to_str().expect("a path")], &[]);
+    let server = start_server(&instance, "qmail-smtpd", &["-x", &database]);
     let relayed = |server: &TcpServer| {
         let mut stream = server.connect("127.0.0.1");
         let session = b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@elsewhere.example>\r\nQUIT\r\n";

@@ -1,22 +1,14 @@
 //! Mail that comes by QMTP and QMQP, through tcpserver, into maildirs.
 
-use harness::{HOST, Instance, TcpServer, is_root, messages, owner_uid, skipped, wait_until};
+use harness::{HOST, Instance, TcpServer, messages, skipped, wait_until};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The installation's tcpserver, running one of its network programs as its owner.
+/// A server of one of the installation's network programs, which asks nobody anything.
 pub fn serve(instance: &Instance, program: &str, variables: &[(&str, &str)]) -> TcpServer {
-    let uid = owner_uid().to_string();
-    let options = if is_root() {
-        vec!["-HR", "-lmail.example.org", "-u", &uid, "-g", &uid]
-    } else {
-        vec!["-HR", "-lmail.example.org"]
-    };
-    let command = instance.path("bin").join(program);
-    let command = command.to_str().expect("an ASCII path");
-    TcpServer::start(&instance.path("bin/tcpserver"), &options, "127.0.0.1", &[command], variables)
+    instance.serve(&["-HR", "-lmail.example.org"], program, variables)
 }
 
 fn netstring(contents: impl AsRef<[u8]>) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Many clients that hold on to their connections, and good ones who come meanwhile. P4
 
-use harness::{HOST, Instance, TcpServer, messages, settles, wait_until};
+use harness::{HOST, Instance, messages, settles, wait_until};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -31,15 +31,7 @@ fn p4_five_hundred_slow_clients_hold_on_while_good_ones_are_served() {
     let maildir = instance.mailbox("joe");
     instance.start();
     let limit = format!("-c{}", slow + GOOD);
-    let smtpd = instance.path("bin/qmail-smtpd");
-    let uid = harness::owner_uid().to_string();
-    let options = if harness::is_root() {
-        vec!["-HRl0", "-b500", &limit, "-u", &uid, "-g", &uid]
-    } else {
-        vec!["-HRl0", "-b500", &limit]
-    };
-    let program = harness::program("tcpserver");
-    let server = TcpServer::start(&program, &options, "127.0.0.1", &[smtpd.to_str().expect("a path")], &[]);
+    let server = instance.serve(&["-HRl0", "-b500", &limit], "qmail-smtpd", &[]);
 
     let mut waiting: Vec<TcpStream> = Vec::new();
     for number in 0..slow {
@@ -77,5 +69,6 @@ fn p4_five_hundred_slow_clients_hold_on_while_good_ones_are_served() {
     drop(waiting);
     wait_until("all mail is delivered", || messages(&maildir).len() == GOOD + late);
     instance.wait_until_delivered();
+    drop(server);
     instance.stop();
 }

@@ -15,12 +15,19 @@ pub fn proportional(pid: i32) -> u64 {
 
 /// Processor time of a process, user and system together, with that of its children that it has waited for.
 pub fn processor_time(pid: i32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
-    // The program's name stands in parentheses and may hold anything; what follows the last one is numbers.
-    let (_, numbers) = stat.rsplit_once(") ").expect("stat as proc(5) has it");
+    let stat = stat(pid).expect("a running process");
     let fields: Vec<u64> =
-        numbers.split_whitespace().skip(11).take(4).map(|field| field.parse().expect("a number")).collect();
+        stat.iter().skip(11).take(4).map(|field| field.parse().expect("a number")).collect();
     Duration::from_millis(fields.iter().sum::<u64>() * MILLISECONDS_A_TICK)
+}
+
+/// The fields of /proc/PID/stat behind the program's name: the state, the parent, and so on. Nothing if there is no such process.
+///
+/// The name stands in parentheses and may hold anything; what follows the last one is the fields.
+pub fn stat(pid: i32) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(") ")?;
+    Some(fields.split_whitespace().map(str::to_owned).collect())
 }
 
 fn kibibytes(file: &str, name: &str) -> u64 {

@@ -3,7 +3,7 @@
 //! It belongs to one user: whoever runs the test, or nobody's uid when that is root. So the same tests run in
 //! CI and on a desk.
 
-use crate::{Call, Running, is_root, program, program_names, programs, scratch, wait_until};
+use crate::{Call, Running, TcpServer, is_root, program, program_names, programs, scratch, wait_until};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, Write};
@@ -220,6 +220,21 @@ impl Instance {
         }
         let pid = self.pid_of("qmail-send").expect("a qmail-send that runs");
         unix::process::kill(Pid::from_raw(pid), signal).expect("a process to signal");
+    }
+
+    /// Its tcpserver, which runs one of its network programs on 127.0.0.1 as its owner. It ends before the installation does.
+    pub fn serve(&self, options: &[&str], program: &str, variables: &[(&str, &str)]) -> TcpServer {
+        let uid = owner_uid().to_string();
+        let identity: &[&str] = if is_root() { &["-u", &uid, "-g", &uid] } else { &[] };
+        let program = self.path("bin").join(program);
+        let command = [program.to_str().expect("an ASCII path")];
+        TcpServer::start(
+            &self.path("bin/tcpserver"),
+            &[options, identity].concat(),
+            "127.0.0.1",
+            &command,
+            variables,
+        )
     }
 
     /// What qmail-send wrote so far.

@@ -229,7 +229,7 @@ fn call_kept(wanted: &Wanted) -> Option<Copy> {
         descriptors: wanted,
         parent: Parent::Server,
     };
-    kept.as_ref()?.call(&call)
+    kept.as_ref()?.call_if_kept(&call)
 }
 
 /// The child: pipes in place, HOME as working directory, then the program.

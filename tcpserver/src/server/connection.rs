@@ -74,7 +74,6 @@ fn call(setting: &Setting, kept: &mut KeptProgram, stream: &TcpStream, decision:
     if decision.verdict == Verdict::Deny {
         return None;
     }
-    kept.keep(|| Ok(()));
     let call = Call {
         arguments: setting.options.program.iter().skip(1).cloned().collect(),
         environment: Some(&decision.environment),
@@ -82,7 +81,7 @@ fn call(setting: &Setting, kept: &mut KeptProgram, stream: &TcpStream, decision:
         descriptors: &[0, 1].map(|number| (stream.as_fd(), number)),
         parent: Parent::Starter,
     };
-    Some(kept.call(&call)?.pid())
+    Some(kept.keep_and_call(|| Ok(()), &call)?.pid())
 }
 
 /// Whether serving a connection takes more than this machine can do at once.

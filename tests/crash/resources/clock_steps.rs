@@ -136,8 +136,7 @@ fn kill_the_manager(laboratory: &mut Laboratory, receiving: usize) {
 }
 
 fn is_stopped(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T'))
+    harness::figures::stat(pid).is_some_and(|stat| stat.first().is_some_and(|state| state == "T"))
 }
 
 /// Messages that are being received, or removed.

@@ -64,17 +64,18 @@ pub fn gained(
 pub fn zombies(processes: &[(i32, String)]) -> Vec<String> {
     let found = || -> Vec<String> {
         let entries = fs::read_dir("/proc").expect("/proc").flatten();
-        let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         let is_ours = |parent: i32| processes.iter().any(|(pid, _)| *pid == parent);
-        stats.filter(|stat| dead_child(stat).is_some_and(is_ours)).collect()
+        let dead = pids.filter_map(|pid| Some((pid, parent_of_dead(pid).filter(|parent| is_ours(*parent))?)));
+        dead.map(|(pid, parent)| format!("{pid} is dead, and {parent} does not wait for it")).collect()
     };
     // One that has just ended is waited for in a moment.
     if harness::settles(|| found().is_empty()) { Vec::new() } else { found() }
 }
 
-/// The parent of a process that is dead, as proc(5) shows it.
-fn dead_child(stat: &str) -> Option<i32> {
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let mut fields = fields.split_whitespace();
-    (fields.next()? == "Z").then(|| fields.next()?.parse().ok())?
+/// The parent of a process, if that is dead.
+fn parent_of_dead(pid: i32) -> Option<i32> {
+    let stat = harness::figures::stat(pid)?;
+    stat.first().filter(|state| *state == "Z")?;
+    stat.get(1)?.parse().ok()
 }

@@ -189,9 +189,7 @@ impl Home {
 }
 
 fn parent_of(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(") ")?;
-    fields.split_whitespace().nth(1)?.parse().ok()
+    harness::figures::stat(pid)?.get(1)?.parse().ok()
 }
 
 impl Drop for Suite {

@@ -55,8 +55,14 @@ impl KeptProgram {
         at.map(|at| self.started.swap_remove(at)).is_some()
     }
 
-    /// Calls the program, if there is a server that runs what the file has now. `None`: it is to be run as ever.
-    pub fn call(&self, call: &Call) -> Option<Copy> {
+    /// Sees to it that there is a server, as [`keep`](KeptProgram::keep) does, and calls the program. `None`: it is to be run as ever.
+    pub fn keep_and_call(&mut self, prepare: impl FnOnce() -> io::Result<()>, call: &Call) -> Option<Copy> {
+        self.keep(prepare);
+        self.server.as_ref()?.call(call).ok()
+    }
+
+    /// Calls the program, if there is a server, kept by whoever this process is a copy of, that runs what the file has now.
+    pub fn call_if_kept(&self, call: &Call) -> Option<Copy> {
         self.server.as_ref().filter(|server| server.is_current())?.call(call).ok()
     }
 }

@@ -32,6 +32,11 @@ impl Packet {
             u8::try_from(wanted).ok().filter(|number| *number < NUMBERS_END).ok_or(Errno::EINVAL)
         };
         let numbers = call.descriptors.iter().map(|(_, wanted)| number(*wanted)).collect::<Result<_, _>>()?;
+        // A packet has room for the usual identity, whose only group is its own.
+        let is_usual = |identity: &Identity| *identity == Identity::new(identity.uid, identity.gid);
+        if !call.identity.as_ref().is_none_or(is_usual) {
+            return Err(Errno::EINVAL.into());
+        }
         if call.arguments.iter().any(|argument| argument.contains(&0)) {
             return Err(Errno::EINVAL.into());
         }

@@ -102,11 +102,11 @@ impl Agent for LocalAgent<'_> {
 impl LocalAgent<'_> {
     /// Asks a copy of qmail-getpw, whose answer comes by the pipe for the report.
     fn call_getpw(&mut self, home: &Home, request: &Request, ends: &Ends) -> Option<Pid> {
-        self.lookup.keep(|| {
+        let prepare = || {
             ends.lower_limits();
             directory::enter(home.path())?;
             users::become_looker_up(home).map_err(|_| io::ErrorKind::PermissionDenied.into())
-        });
+        };
         let call = Call {
             arguments: vec![request.local_part().to_vec()],
             environment: None,
@@ -114,7 +114,7 @@ impl LocalAgent<'_> {
             descriptors: &[(ends.report.as_fd(), 1)],
             parent: Parent::Starter,
         };
-        Some(self.lookup.call(&call)?.pid())
+        Some(self.lookup.keep_and_call(prepare, &call)?.pid())
     }
 
     /// Lets a copy of qmail-local deliver, as the mailbox owner. `None`: it has to be run as ever.
@@ -125,19 +125,18 @@ impl LocalAgent<'_> {
         controller: &Controller,
         ends: &Ends,
     ) -> Result<Option<Pid>, Trouble> {
-        self.delivery.keep(|| {
+        let prepare = || {
             ends.lower_limits();
             directory::enter(home.path())
-        });
-        let report = ends.report.as_fd();
+        };
         let call = Call {
             arguments: self.arguments(request, controller).to_vec(),
             environment: None,
             identity: mailbox_owner(home, controller)?,
-            descriptors: &[(ends.message.as_fd(), 0), (report, 1), (report, 2)],
+            descriptors: &ends.descriptors(),
             parent: Parent::Starter,
         };
-        Ok(self.delivery.call(&call).map(|copy| copy.pid()))
+        Ok(self.delivery.keep_and_call(prepare, &call).map(|copy| copy.pid()))
     }
 
     fn become_local(&self, home: &Home, request: &Request) -> Result<std::convert::Infallible, Trouble> {

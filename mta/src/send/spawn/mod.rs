@@ -13,7 +13,7 @@ use request::{Order, Request, RequestDecoder, SlotRequest};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 use unix::failure::Failure;
@@ -73,13 +73,14 @@ pub struct Ends<'a> {
 }
 
 impl Ends<'_> {
+    /// The descriptors, and under which numbers the agent has them.
+    pub fn descriptors(&self) -> [(BorrowedFd<'_>, RawFd); 3] {
+        [(self.message.as_fd(), 0), (self.report.as_fd(), 1), (self.report.as_fd(), 2)]
+    }
+
     /// Puts everything in its place, in the child.
     fn place(&self) -> io::Result<()> {
-        descriptor::place_all(&[
-            (self.message.as_fd(), 0),
-            (self.report.as_fd(), 1),
-            (self.report.as_fd(), 2),
-        ])?;
+        descriptor::place_all(&self.descriptors())?;
         self.lower_limits();
         signal::default(Signal::SIGPIPE);
         signal::default(Signal::SIGCHLD);

@@ -10,7 +10,6 @@ use super::{Agent, Ends, Stage, report};
 use crate::queue::layout;
 use crate::setup::home::Home;
 use std::fs::OpenOptions;
-use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use unix::environment::{self, Environment};
@@ -59,19 +58,18 @@ impl Agent for RemoteAgent {
         if environment::get(VARIABLE).is_some() {
             return None;
         }
-        self.remote.keep(|| {
+        let prepare = || {
             ends.lower_limits();
             Ok(())
-        });
-        let report = ends.report.as_fd();
+        };
         let call = Call {
             arguments: arguments(request).to_vec(),
             environment: None,
             identity: None,
-            descriptors: &[(ends.message.as_fd(), 0), (report, 1), (report, 2)],
+            descriptors: &ends.descriptors(),
             parent: Parent::Starter,
         };
-        Some((Stage::Delivery, self.remote.call(&call)?.pid()))
+        Some((Stage::Delivery, self.remote.keep_and_call(prepare, &call)?.pid()))
     }
 
     fn report(&self, ended: Ended, output: &[u8]) -> Vec<u8> {
