@@ -74,6 +74,14 @@ pub fn read_if_present(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// Removes a file; that there is none is as good.
+pub fn remove_if_present(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Starts to write what was put into a file, without waiting.
 ///
 /// Done for several files before they are synced one after the other, it lets a journal commit them together:
@@ -206,12 +214,8 @@ pub fn replace_by_steps(
 
 fn write_aside(temporary: &Path, bytes: &[u8], mode: u32) -> Result<(), (Step, io::Error)> {
     // What an earlier run left is removed, not written into: the name may be a link to something else.
-    let removed = match fs::remove_file(temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    };
-    let mut file =
-        removed.and_then(|()| create_new(temporary, mode)).map_err(|error| (Step::Create, error))?;
+    let created = remove_if_present(temporary).and_then(|()| create_new(temporary, mode));
+    let mut file = created.map_err(|error| (Step::Create, error))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| (Step::Write, error))
 }
 

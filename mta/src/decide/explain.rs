@@ -17,7 +17,7 @@ use crate::deliver::remote::route::Route as RemoteRoute;
 use crate::queue::envelope::ADDRESS_LIMIT;
 use crate::send::channel::Channel;
 use crate::send::route::{self, Because, Route, Routing};
-use crate::send::settings::{self, Settings};
+use crate::send::settings::Settings;
 use crate::send::spawn::{lspawn, report, request};
 use crate::setup::home::Home;
 use crate::users::{Controller, Trouble};
@@ -52,11 +52,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
 }
 
 fn read_routing(control: &Control) -> Result<Routing, Failure> {
-    let read = || Settings::read(control)?.read_routing(control);
-    read().map_err(|trouble| match trouble {
-        settings::Trouble::Unreadable(unreadable) => unreadable.into(),
-        settings::Trouble::NoName => Failure::temporary("neither control/locals nor control/me is there"),
-    })
+    Ok(Settings::read(control)?.read_routing(control)?)
 }
 
 /// What is told, a line for each step.

@@ -10,10 +10,10 @@ use crate::control::Control;
 use crate::setup::home::Home;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 use unix::descriptor;
 use unix::failure::Failure;
+use unix::file;
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal};
 
@@ -90,15 +90,9 @@ impl Command {
             Command::Message(number) => (number, Kind::Mess),
             Command::Todo(number) => (number, Kind::Todo),
         };
-        let removed = [Kind::Intd, last].into_iter().all(|kind| remove(&kind.path(number)));
+        let removed =
+            [Kind::Intd, last].into_iter().all(|kind| file::remove_if_present(&kind.path(number)).is_ok());
         if removed { b'+' } else { b'!' }
-    }
-}
-
-fn remove(path: &Path) -> bool {
-    match fs::remove_file(path) {
-        Ok(()) => true,
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 

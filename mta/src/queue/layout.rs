@@ -160,6 +160,15 @@ impl Kind {
         }
     }
 
+    /// Whether a message has a file of this kind. Any trouble but that there is none is an error.
+    pub fn is_there(self, message: MessageNumber) -> io::Result<bool> {
+        match fs::metadata(self.path(message)) {
+            Ok(_) => Ok(true),
+            Err(error) if failure::is_absent(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The directories that hold files of this kind.
     pub fn directories(self) -> Vec<PathBuf> {
         let top = PathBuf::from(self.directory());

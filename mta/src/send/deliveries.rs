@@ -330,13 +330,11 @@ impl Deliveries {
     /// Removes the channel file, all of whose recipients are done; false if that has to be tried again.
     fn unlink(&self, message: MessageNumber, log: &mut Log) -> bool {
         let kind = self.channel.kind();
-        match fs::remove_file(kind.path(message)) {
-            Err(error) if !failure::is_absent(&error) => {
-                log.warning(format!("unable to unlink {}; will try again later", kind.name(message)));
-                false
-            }
-            _ => true,
+        let removed = file::remove_if_present(&kind.path(message)).is_ok();
+        if !removed {
+            log.warning(format!("unable to unlink {}; will try again later", kind.name(message)));
         }
+        removed
     }
 
     /// Ends a message of which no delivery runs: writes down who has to be told of it, then removes the channel

@@ -24,15 +24,14 @@ use crate::queue::layout::{HELD, Kind, MessageNumber};
 use crate::setup::home::Home;
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 use unix::clock::Now;
-use unix::failure;
 use unix::poll::{self, Interest};
 use unix::signal::{Signal, Signals};
+use unix::{failure, file};
 
 /// Longest sleep, in seconds.
 const LONGEST_SLEEP: i64 = 86_400;
@@ -276,7 +275,7 @@ impl Manager {
     /// Sends the bounce of a message without recipients, and removes it; false if that has to wait.
     fn remove(&mut self, message: MessageNumber, log: &mut Log) -> bool {
         for kind in [Kind::Local, Kind::Remote, Kind::Todo] {
-            match is_there(kind, message) {
+            match kind.is_there(message) {
                 Ok(false) => {}
                 // The other channel is at work, or the message is being queued anew: it is not finished.
                 Ok(true) => return true,
@@ -370,7 +369,7 @@ impl Manager {
 
     fn try_load(&mut self, message: MessageNumber, now: Now) -> Result<(), Kind> {
         // A message that is still in todo is prepared anew, from nothing.
-        if is_there(Kind::Todo, message).map_err(|_| Kind::Todo)? {
+        if Kind::Todo.is_there(message).map_err(|_| Kind::Todo)? {
             return Ok(());
         }
         let birth = match fs::metadata(Kind::Info.path(message)) {
@@ -417,22 +416,12 @@ fn due_time(channel: Channel, age: i64, mtime: i64, now: Now) -> i64 {
     now.steady_of(mtime).min(now.steady.saturating_add(longest_wait))
 }
 
-fn is_there(kind: Kind, message: MessageNumber) -> io::Result<bool> {
-    match fs::metadata(kind.path(message)) {
-        Ok(_) => Ok(true),
-        Err(error) if failure::is_absent(&error) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 fn unlink_if_there(path: &Path, log: &mut Log) -> bool {
-    match fs::remove_file(path) {
-        Err(error) if !failure::is_absent(&error) => {
-            log.warning(format!("unable to unlink {}", path.display()));
-            false
-        }
-        _ => true,
+    let removed = file::remove_if_present(path).is_ok();
+    if !removed {
+        log.warning(format!("unable to unlink {}", path.display()));
     }
+    removed
 }
 
 fn later(kind: Kind, message: MessageNumber, log: &mut Log) -> bool {

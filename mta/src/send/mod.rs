@@ -125,9 +125,7 @@ fn describe(trouble: &settings::Trouble) -> String {
                 unix::failure::describe(&unreadable.error)
             )
         }
-        settings::Trouble::NoName => {
-            "unable to read controls: neither control/locals nor control/me is there".to_owned()
-        }
+        settings::Trouble::NoName => format!("unable to read controls: {}", settings::NO_NAME),
     }
 }
 

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use unix::poll::Interest;
-use unix::{account, failure, socket};
+use unix::{account, failure, file, socket};
 
 /// Requests of one client that are carried out before everything else gets its turn again.
 const REQUESTS_PER_TURN: usize = 64;
@@ -52,10 +52,7 @@ impl Orders {
     /// Without the socket everything works but qmail-queuectl, and the log says so.
     pub fn listen(log: &mut Log) -> Orders {
         let path = Path::new(QUEUECTL_SOCKET);
-        let listener = match std::fs::remove_file(path) {
-            Err(error) if !failure::is_absent(&error) => Err(error),
-            _ => UnixListener::bind(path),
-        };
+        let listener = file::remove_if_present(path).and_then(|()| UnixListener::bind(path));
         let listener = listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
         if let Err(error) = &listener {
             let why = failure::describe(error);

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
-use unix::{failure, file};
+use unix::file;
 
 /// A message whose files are written, and maybe on disk.
 pub struct Prepared {
@@ -98,12 +98,8 @@ struct Origin {
 }
 
 fn remove_stale(kind: Kind, message: MessageNumber) -> Result<(), Trouble> {
-    match fs::remove_file(kind.path(message)) {
-        Err(error) if !failure::is_absent(&error) => {
-            Err(Trouble::with("unable to unlink", &kind.name(message)))
-        }
-        _ => Ok(()),
-    }
+    file::remove_if_present(&kind.path(message))
+        .map_err(|_| Trouble::with("unable to unlink", &kind.name(message)))
 }
 
 fn create(kind: Kind, message: MessageNumber) -> Result<BufWriter<File>, Trouble> {

@@ -5,6 +5,7 @@ use super::route::Routing;
 use super::spawn::SPAWN_LIMIT;
 use super::spawn::request::MOST_SLOTS;
 use crate::control::{Control, NameSet, Unreadable};
+use unix::failure::Failure;
 
 /// The settings that are read once, at the start.
 #[derive(Clone, Debug)]
@@ -32,6 +33,18 @@ pub enum Trouble {
     Unreadable(Unreadable),
     /// Neither `locals` nor `me` is there: what is local is unknown.
     NoName,
+}
+
+/// What is said where no control file names the host.
+pub const NO_NAME: &str = "neither control/locals nor control/me is there";
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Failure {
+        match trouble {
+            Trouble::Unreadable(unreadable) => unreadable.into(),
+            Trouble::NoName => Failure::temporary(NO_NAME),
+        }
+    }
 }
 
 impl From<Unreadable> for Trouble {

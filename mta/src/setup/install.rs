@@ -16,7 +16,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use unix::directory::Directory;
-use unix::failure::{self, Failure};
+use unix::failure::Failure;
 use unix::file;
 use unix::program::Exit;
 
@@ -127,10 +127,7 @@ fn put_file(
 ) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!(".{name}.new"));
-    match fs::remove_file(&aside) {
-        Err(error) if !failure::is_absent(&error) => return Err(error),
-        _ => {}
-    }
+    file::remove_if_present(&aside)?;
     let mut file = file::create_new(&aside, 0o700)?;
     let put = write(&mut file)
         .and_then(|()| give(&file, attributes))

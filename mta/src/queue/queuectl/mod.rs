@@ -17,7 +17,7 @@ use super::listing;
 use super::qread;
 use super::snapshot::restore::{self, Order};
 use super::snapshot::rights::Rights;
-use super::snapshot::take;
+use super::snapshot::{take, unwritten};
 use crate::control::Control;
 use crate::setup::home::Home;
 use manager::QueueManager;
@@ -139,10 +139,6 @@ fn refused(what: &str, error: &io::Error) -> Failure {
         ));
     }
     Failure::temporary(what).because(error)
-}
-
-fn unwritten(error: io::Error) -> Failure {
-    Failure::temporary("unable to write to standard output").because(&error)
 }
 
 fn list(selection: &Selection, json: bool, out: &mut impl Write) -> Result<Exit, Failure> {

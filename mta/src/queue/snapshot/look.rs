@@ -9,7 +9,7 @@
 use super::message::{Message, Preprocessed, State};
 use crate::queue::layout::{HELD, Kind, MessageNumber};
 use crate::send::channel::{ByChannel, Channel};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use unix::failure;
@@ -31,7 +31,7 @@ pub fn look(number: MessageNumber) -> io::Result<Look> {
     let text = match file::open_read(&Kind::Mess.path(number)) {
         Ok(text) => text,
         Err(error) if failure::is_absent(&error) => {
-            let is_torn = is_there(Kind::Info, number)? || is_there(Kind::Todo, number)?;
+            let is_torn = Kind::Info.is_there(number)? || Kind::Todo.is_there(number)?;
             return Ok(if is_torn { Look::Torn } else { Look::Nothing });
         }
         Err(error) => return Err(error),
@@ -44,7 +44,7 @@ pub fn look(number: MessageNumber) -> io::Result<Look> {
 fn state(number: MessageNumber) -> io::Result<Option<State>> {
     // A message that becomes preprocessed between the two questions is seen the second time.
     for _ in 0..2 {
-        let has_info = is_there(Kind::Info, number)?;
+        let has_info = Kind::Info.is_there(number)?;
         if let Some(todo) = read_if_present(&Kind::Todo.path(number))? {
             return Ok(Some(State::Queued(todo)));
         }
@@ -74,7 +74,7 @@ fn preprocessed(number: MessageNumber) -> io::Result<Option<Preprocessed>> {
         }
     };
     // Its last file is the first to go.
-    if !is_there(Kind::Info, number)? {
+    if !Kind::Info.is_there(number)? {
         return Ok(None);
     }
     let birth = u64::try_from(metadata.mtime()).unwrap_or(0);
@@ -92,13 +92,5 @@ fn bounce(number: MessageNumber) -> io::Result<Option<Vec<u8>>> {
     match read_if_present(&path)? {
         Some(bounce) if !bounce.ends_with(b"\n\n") => read_if_present(&path),
         found => Ok(found),
-    }
-}
-
-fn is_there(kind: Kind, number: MessageNumber) -> io::Result<bool> {
-    match fs::metadata(kind.path(number)) {
-        Ok(_) => Ok(true),
-        Err(error) if failure::is_absent(&error) => Ok(false),
-        Err(error) => Err(error),
     }
 }

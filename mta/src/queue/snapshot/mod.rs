@@ -44,6 +44,11 @@ const MESSAGES: &str = "messages";
 /// What its first line begins with; the name of the snapshot follows.
 const MAGIC: &str = "qmail-queue snapshot 1 ";
 
+/// Nobody reads what we print, or not all of it.
+pub(super) fn unwritten(error: io::Error) -> Failure {
+    Failure::temporary("unable to write to standard output").because(&error)
+}
+
 /// Who may not touch a file may not the next time either.
 fn refused(what: &str, error: &io::Error) -> Failure {
     let failure = match error.kind() {

@@ -203,10 +203,7 @@ fn forget_files(number: MessageNumber) -> Result<(), Failure> {
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
-    match fs::remove_file(path) {
-        Err(error) if !failure::is_absent(&error) => Err(unable("unlink", path)(error)),
-        _ => Ok(()),
-    }
+    file::remove_if_present(path).map_err(unable("unlink", path))
 }
 
 /// Where a message's last file is until the message is accepted.

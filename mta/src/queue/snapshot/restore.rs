@@ -8,6 +8,7 @@ use super::place::Placing;
 use super::record::{Noted, Placed};
 use super::report::{Fate, Line};
 use super::rights::Rights;
+use super::unwritten;
 use crate::control::Control;
 use crate::queue::layout::MessageNumber;
 use crate::queue::mess::is_same_text;
@@ -15,7 +16,7 @@ use crate::queue::queuectl::manager::QueueManager;
 use crate::queue::queuectl::request::{Action, Answer};
 use crate::queue::trigger;
 use crate::send::route::Routing;
-use crate::send::settings::{Settings, Trouble};
+use crate::send::settings::Settings;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, BufReader, Write};
@@ -90,12 +91,7 @@ impl Evidence {
         if logs.is_empty() {
             return Ok(evidence);
         }
-        let described = |trouble: Trouble| match trouble {
-            Trouble::Unreadable(unreadable) => unreadable.into(),
-            Trouble::NoName => Failure::temporary("neither control/locals nor control/me is there"),
-        };
-        let settings = Settings::read(control).map_err(described)?;
-        evidence.routing = settings.read_routing(control).map_err(described)?;
+        evidence.routing = Settings::read(control)?.read_routing(control)?;
         for path in logs {
             for path in files_of_log(path).map_err(unable_to_read(path))? {
                 let log = file::open_read_no_follow(&path).map_err(unable_to_read(&path))?;
@@ -215,8 +211,4 @@ fn tell_manager(placing: &Placing<'_>, rights: &Rights) -> Result<Exit, Failure>
 fn unable_to_read(path: &Path) -> impl Fn(io::Error) -> Failure {
     let path = path.to_owned();
     move |error| super::refused(&format!("unable to read {}", path.display()), &error)
-}
-
-fn unwritten(error: io::Error) -> Failure {
-    Failure::temporary("unable to write to standard output").because(&error)
 }

@@ -3,6 +3,7 @@
 use super::look::{Look, look};
 use super::message::Message;
 use super::rights::Rights;
+use super::unwritten;
 use super::{MAGIC, MESSAGES, UNFINISHED};
 use crate::queue::layout::{Kind, MessageNumber};
 use crate::queue::listing;
@@ -32,8 +33,7 @@ pub fn take(directory: &Path, rights: &Rights, out: &mut impl Write) -> Result<E
     for place in [directory, above] {
         file::sync_directory(place).map_err(unable("sync", place))?;
     }
-    let said = writeln!(out, "{count} messages");
-    said.map_err(|error| Failure::temporary("unable to write to standard output").because(&error))?;
+    writeln!(out, "{count} messages").map_err(unwritten)?;
     Ok(Exit::SUCCESS)
 }
 
@@ -62,10 +62,7 @@ fn prepare(directory: &Path) -> Result<(), Failure> {
         Err(error) => return Err(unable("stat", &finished)(error)),
     }
     let unfinished = directory.join(UNFINISHED);
-    match fs::remove_file(&unfinished) {
-        Err(error) if !failure::is_absent(&error) => Err(unable("unlink", &unfinished)(error)),
-        _ => Ok(()),
-    }
+    file::remove_if_present(&unfinished).map_err(unable("unlink", &unfinished))
 }
 
 /// Writes all of it, and puts it on disk; how many messages there are.

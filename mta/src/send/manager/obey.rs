@@ -4,7 +4,7 @@
 //! and waits for the disk before it is answered; an expired message has its bounce record, a removed one no
 //! recipients. Only what waits for running deliveries is forgotten in a crash, and the answer says "begun".
 
-use super::{Manager, is_there};
+use super::Manager;
 use crate::queue::layout::{HELD, Kind, MessageNumber};
 use crate::queue::queuectl::request::{Action, Answer, Request};
 use crate::send::channel::Channel;
@@ -56,10 +56,10 @@ impl Manager {
     fn obey(&mut self, request: &Request, now: Now, log: &mut Log) -> io::Result<Outcome> {
         let message = request.message;
         // What is in todo is prepared from the start, and would forget what it was told.
-        if is_there(Kind::Todo, message)? {
+        if Kind::Todo.is_there(message)? {
             return Ok(Answer::NotYet.into());
         }
-        if !is_there(Kind::Info, message)? {
+        if !Kind::Info.is_there(message)? {
             return Ok(Answer::Gone.into());
         }
         let is_held = self.shared.held.contains(&message);
