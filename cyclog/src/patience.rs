@@ -63,19 +63,21 @@ pub struct Patience<'a> {
     invocation: &'a Invocation,
     signals: Signals,
     terminated: bool,
+    /// Other signals that came and that nobody has asked for yet.
+    others: Vec<Signal>,
     told: Told,
 }
 
 impl<'a> Patience<'a> {
-    /// Catches TERM from now on.
+    /// Holds TERM back from now on.
     pub fn new(invocation: &'a Invocation) -> io::Result<Patience<'a>> {
-        Patience::catching(invocation, &[])
+        Patience::holding(invocation, &[])
     }
 
-    /// Catches TERM and these others, which [`take`](Patience::take) tells of.
-    pub fn catching(invocation: &'a Invocation, others: &[Signal]) -> io::Result<Patience<'a>> {
-        let signals = Signals::catch(&[&[Signal::SIGTERM], others].concat())?;
-        Ok(Patience { invocation, signals, terminated: false, told: Told::default() })
+    /// Holds back TERM and these others, which [`take`](Patience::take) tells of.
+    pub fn holding(invocation: &'a Invocation, others: &[Signal]) -> io::Result<Patience<'a>> {
+        let signals = Signals::hold(&[&[Signal::SIGTERM], others].concat())?;
+        Ok(Patience { invocation, signals, terminated: false, others: Vec::new(), told: Told::default() })
     }
 
     /// Whether TERM has come.
@@ -86,13 +88,20 @@ impl<'a> Patience<'a> {
 
     /// Whether one of the other signals has come since this was last asked.
     pub fn take(&mut self, signal: Signal) -> bool {
-        self.signals.take(signal)
+        let at = self.others.iter().position(|other| *other == signal);
+        at.map(|at| self.others.swap_remove(at)).is_some() || self.signals.take(signal)
     }
 
     /// Lets [`as_fd`](AsFd::as_fd) wait for the next signal. What came so far has to be asked for after this and
     /// before the wait.
-    pub fn rearm(&self) {
-        self.signals.drain();
+    pub fn rearm(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::SIGTERM => self.terminated = true,
+                other if !self.others.contains(&other) => self.others.push(other),
+                _ => {}
+            }
+        }
     }
 
     /// Says what is wrong and waits before another try: a second, or until TERM, after which there is one more.

@@ -37,6 +37,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         descriptor::output()
             .write_all(input)
             .map_err(|error| Failure::temporary("unable to write output").because(&error))?;
+        usual.reread_if_told();
         lines.each(input, |line| {
             if !usual.covers(line) {
                 descriptor::write_error_line(&[line]);
@@ -55,22 +56,24 @@ struct Usual<'a> {
 
 impl<'a> Usual<'a> {
     fn read(invocation: &'a Invocation, name: &'a [u8]) -> Result<Usual<'a>, Failure> {
-        let signals = Signals::catch(&[Signal::SIGHUP])
-            .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
+        let signals = Signals::hold(&[Signal::SIGHUP])
+            .map_err(|error| Failure::temporary("unable to hold signals").because(&error))?;
         let file = Path::new(OsStr::from_bytes(name));
         let patterns = read_patterns(file)
             .map_err(|error| Failure::temporary([b"unable to read ", name].concat()).because(&error))?;
         Ok(Usual { invocation, file, patterns, signals })
     }
 
-    fn covers(&mut self, line: &[u8]) -> bool {
+    fn reread_if_told(&mut self) {
         if self.signals.take(Signal::SIGHUP) {
-            self.signals.drain();
             match read_patterns(self.file) {
                 Ok(patterns) => self.patterns = patterns,
                 Err(error) => self.warn(&error),
             }
         }
+    }
+
+    fn covers(&self, line: &[u8]) -> bool {
         self.patterns.iter().any(|pattern| pattern.matches(line))
     }
 

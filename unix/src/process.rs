@@ -1,6 +1,6 @@
 //! Child processes: started, waited for, signalled.
 
-use crate::signal::Signal;
+use crate::signal::{self, Signal};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -44,7 +44,7 @@ impl Ended {
     }
 }
 
-/// Starts a child that runs `child` and exits with what it returns.
+/// Starts a child that runs `child` and exits with what it returns. No signal is held back in it.
 ///
 /// Programs that fork have one thread (a decision for the whole suite), so the child may do whatever the
 /// parent could; nothing of the parent's buffers is flushed in it.
@@ -54,6 +54,7 @@ pub fn fork(child: impl FnOnce() -> u8) -> io::Result<Pid> {
     match unsafe { nix::unistd::fork() }? {
         ForkResult::Parent { child } => Ok(child),
         ForkResult::Child => {
+            signal::unblock_all();
             let code = child();
             // SAFETY: _exit ends the process at once; handlers of the parent's exit must not run here.
             unsafe { libc::_exit(i32::from(code)) }
@@ -75,6 +76,7 @@ pub(crate) fn fork_sibling(child: impl FnOnce() -> u8) -> io::Result<Pid> {
     let result = unsafe { libc::syscall(libc::SYS_clone, flags, nothing, nothing, nothing, nothing) };
     match Errno::result(result)? {
         0 => {
+            signal::unblock_all();
             let code = child();
             // SAFETY: as in `fork`.
             unsafe { libc::_exit(i32::from(code)) }

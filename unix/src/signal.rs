@@ -4,11 +4,9 @@ use nix::libc;
 pub use nix::sys::signal::Signal;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Ignores a signal. Programs run later inherit that, unless [`default`] is called before exec.
 pub fn ignore(signal: Signal) {
@@ -56,83 +54,44 @@ pub fn is_ignored(signal: Signal) -> bool {
     result == 0 && present.sa_sigaction == libc::SIG_IGN
 }
 
-/// Holds every signal back until [`unblock_all`], for a fork whose child must not run the parent's handlers.
-pub fn block_all() {
-    let _ = SigSet::all().thread_set_mask();
-}
-
 /// Lets every signal through, whatever the parent process had blocked.
 pub fn unblock_all() {
     let _ = SigSet::empty().thread_set_mask();
 }
 
-/// Signals that were caught, as flags and a descriptor that becomes readable with each of them.
+/// Signals that are held back until somebody asks for them, and a descriptor that is readable while there are any.
 ///
-/// System calls are restarted after a caught signal, so wait in `poll`, which is not.
-pub struct Signals {
-    flags: Vec<(Signal, Arc<AtomicBool>)>,
-    wakeup: UnixStream,
-}
+/// The kernel keeps a signal until it is taken. There is no handler, which could fail to wake anybody, or which a child would
+/// have to undo: [`process::fork`](crate::process::fork) lets signals through in the child.
+pub struct Signals(SignalFd);
 
 impl Signals {
-    /// Catches these signals from now on.
-    pub fn catch(signals: &[Signal]) -> io::Result<Signals> {
-        let (wakeup, sender) = UnixStream::pair()?;
-        wakeup.set_nonblocking(true)?;
-        sender.set_nonblocking(true)?;
-        let mut flags = Vec::with_capacity(signals.len());
-        for signal in signals {
-            let flag = Arc::new(AtomicBool::new(false));
-            // The flag is registered before the wake-up, so whoever is woken sees it.
-            signal_hook::flag::register(*signal as i32, Arc::clone(&flag))?;
-            signal_hook::low_level::pipe::register(*signal as i32, sender.try_clone()?)?;
-            flags.push((*signal, flag));
-        }
-        // The handlers outlive this value. Without a reader, one that runs after it is dropped would raise SIGPIPE.
-        let _kept_open = wakeup.try_clone()?.into_raw_fd();
-        Ok(Signals { flags, wakeup })
+    /// Holds these signals back from now on, also those that were ignored.
+    pub fn hold(signals: &[Signal]) -> io::Result<Signals> {
+        let set: SigSet = signals.iter().copied().collect();
+        set.thread_block()?;
+        // A process that ignores SIGCHLD cannot wait for its children.
+        signals.iter().copied().for_each(default);
+        Ok(Signals(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
     }
 
-    /// Whether the signal came since the last time this was asked.
+    /// One that came; several of a kind count as one. `None` if there is none, or it cannot be told now.
+    pub fn next(&self) -> Option<Signal> {
+        let signal = self.0.read_signal().ok().flatten()?;
+        Signal::try_from(i32::try_from(signal.ssi_signo).ok()?).ok()
+    }
+
+    /// Whether this one of them came since the last time that this was asked.
     pub fn take(&self, signal: Signal) -> bool {
-        self.flags.iter().any(|(known, flag)| *known == signal && flag.swap(false, Ordering::SeqCst))
-    }
-
-    /// Empties the descriptor, so that `poll` waits again. Call it before [`take`](Signals::take).
-    pub fn drain(&self) {
-        let mut buffer = [0; 64];
-        while matches!((&self.wakeup).read(&mut buffer), Ok(length) if length > 0) {}
+        let set: SigSet = std::iter::once(signal).collect();
+        let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the set and the time are ours and live through the call; nothing is stored without a place for it.
+        let taken = unsafe { libc::sigtimedwait(set.as_ref(), std::ptr::null_mut(), &raw const at_once) };
+        taken == signal as i32
     }
 }
 
 impl AsFd for Signals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wakeup.as_fd()
-    }
-}
-
-/// Signals that are held back until somebody asks for them, and a descriptor that is readable while there are any.
-///
-/// There is no handler, so a child that shares our memory has nothing to undo but the mask: see
-/// [`unblock_all`].
-pub struct Held(SignalFd);
-
-impl Held {
-    /// Holds these signals back from now on.
-    pub fn hold(signals: &[Signal]) -> io::Result<Held> {
-        let set: SigSet = signals.iter().copied().collect();
-        set.thread_block()?;
-        Ok(Held(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
-    }
-
-    /// One that came; several of a kind count as one. `None` if there is none, or it cannot be told now.
-    pub fn take(&self) -> Option<Signal> {
-        let signal = self.0.read_signal().ok().flatten()?;
-        Signal::try_from(i32::try_from(signal.ssi_signo).ok()?).ok()
-    }
-}
-
-impl AsFd for Held {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -153,10 +112,16 @@ mod tests {
 
     #[test]
     fn a_held_signal_is_taken_once() {
-        let held = Held::hold(&[Signal::SIGUSR1]).unwrap();
-        assert_eq!(held.take(), None);
+        let signals = Signals::hold(&[Signal::SIGUSR1, Signal::SIGWINCH]).unwrap();
+        assert_eq!(signals.next(), None);
         nix::sys::signal::raise(Signal::SIGUSR1).unwrap();
-        assert_eq!([held.take(), held.take()], [Some(Signal::SIGUSR1), None]);
+        assert_eq!([signals.next(), signals.next()], [Some(Signal::SIGUSR1), None]);
+        nix::sys::signal::raise(Signal::SIGUSR1).unwrap();
+        // What a program does not care for by default comes all the same.
+        nix::sys::signal::raise(Signal::SIGWINCH).unwrap();
+        let take = || signals.take(Signal::SIGUSR1);
+        assert_eq!([take(), take()], [true, false]);
+        assert_eq!([signals.next(), signals.next()], [Some(Signal::SIGWINCH), None]);
     }
 
     #[test]

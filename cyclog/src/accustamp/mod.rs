@@ -39,8 +39,8 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
 }
 
 fn run_with(words: &[Vec<u8>]) -> Result<Exit, Failure> {
-    let signals = Signals::catch(&[Signal::SIGTERM, Signal::SIGALRM])
-        .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
+    let signals = Signals::hold(&[Signal::SIGTERM, Signal::SIGALRM])
+        .map_err(|error| Failure::temporary("unable to hold signals").because(&error))?;
     let mut reader = Reader::start(words)?;
     copy(&signals, &mut reader)?;
     reader.finish()
@@ -53,7 +53,6 @@ fn copy(signals: &Signals, reader: &mut Reader<'_>) -> Result<(), Failure> {
     let mut output = Vec::new();
     while let Ok(is_ready) = input.wait(&[signals.as_fd(), reader.as_fd()]) {
         reader.check()?;
-        signals.drain();
         if signals.take(Signal::SIGALRM) {
             reader.signal(Signal::SIGALRM);
         }

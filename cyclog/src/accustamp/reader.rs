@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
         let name = words.first().map_or(b"".as_slice(), Vec::as_slice);
         let unable_to_run =
             |error: io::Error| Failure::temporary([b"unable to run ", name].concat()).because(&error);
-        let signals = Signals::catch(&[Signal::SIGCHLD]).map_err(unable_to_run)?;
+        let signals = Signals::hold(&[Signal::SIGCHLD]).map_err(unable_to_run)?;
         let (input, pipe) = descriptor::pipe().map_err(unable_to_run)?;
         descriptor::set_nonblocking(&pipe, true).map_err(unable_to_run)?;
         descriptor::enlarge_pipe(&pipe, PIPE_SIZE);
@@ -40,7 +40,6 @@ impl<'a> Reader<'a> {
 
     /// Fails if the program has ended. To be asked when the descriptor is readable.
     pub fn check(&self) -> Result<(), Failure> {
-        self.signals.drain();
         if self.signals.take(Signal::SIGCHLD) {
             while let Some((pid, _)) = process::reap_any() {
                 if pid == self.pid {
@@ -108,17 +107,13 @@ impl AsFd for Reader<'_> {
 fn spawn(words: &[Vec<u8>], input: OwnedFd) -> io::Result<Pid> {
     let (outcome, report) = descriptor::pipe()?;
     let (mut outcome, report) = (File::from(outcome), File::from(report));
-    // The handlers are those of this process.
-    signal::block_all();
-    let forked = process::fork(|| {
+    let pid = process::fork(|| {
         let error = become_program(words, &input);
         let number = error.raw_os_error().unwrap_or(NO_NUMBER);
         // If nobody hears it, the exit status says it.
         let _ = (&report).write_all(&number.to_ne_bytes());
         Exit::TEMPORARY.0
-    });
-    signal::unblock_all();
-    let pid = forked?;
+    })?;
     drop(report);
     // An exec that works closes the pipe without a word.
     let mut number = [0; 4];
@@ -133,8 +128,6 @@ fn become_program(words: &[Vec<u8>], input: &OwnedFd) -> io::Error {
     if let Err(error) = descriptor::place(input, 0) {
         return error;
     }
-    [Signal::SIGTERM, Signal::SIGALRM, Signal::SIGCHLD].into_iter().for_each(signal::default);
-    signal::unblock_all();
     exec(words, &Environment::inherited(), Search::PathOrShell)
 }
 

@@ -51,8 +51,8 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     signal::ignore(Signal::SIGPIPE);
     std::env::set_current_dir(Path::new(std::ffi::OsStr::from_bytes(directory)))
         .map_err(|error| Failure::temporary([b"unable to chdir to ", directory].concat()).because(&error))?;
-    let mut patience = Patience::catching(invocation, &[Signal::SIGCHLD, Signal::SIGALRM])
-        .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
+    let mut patience = Patience::holding(invocation, &[Signal::SIGCHLD, Signal::SIGALRM])
+        .map_err(|error| Failure::temporary("unable to hold signals").because(&error))?;
     let mut log = Log::new(limits, processor);
     let mut backlog = Backlog::new(when_full, Vec::new);
     let copied = copy(&mut backlog, &mut log, &mut patience);

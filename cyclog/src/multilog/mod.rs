@@ -51,8 +51,8 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     set_umask(0o022);
     // A warning that nobody hears must not end the log.
     signal::ignore(Signal::SIGPIPE);
-    let mut patience = Patience::catching(invocation, &[Signal::SIGALRM, Signal::SIGCHLD])
-        .map_err(|error| Failure::temporary("unable to catch signals").because(&error))?;
+    let mut patience = Patience::holding(invocation, &[Signal::SIGALRM, Signal::SIGCHLD])
+        .map_err(|error| Failure::temporary("unable to hold signals").because(&error))?;
     let mut flow = Flow::open(script, &mut patience)?;
     let copied = copy(&mut flow, &mut patience);
     // Every log is closed, whatever happened to another one.

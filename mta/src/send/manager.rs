@@ -141,7 +141,6 @@ impl Manager {
     }
 
     fn take_signals(&mut self, signals: &Signals, now: Now, log: &mut Log) {
-        signals.drain();
         if signals.take(Signal::SIGTERM) {
             self.shared.exit_asap = true;
         }

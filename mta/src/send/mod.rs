@@ -99,8 +99,8 @@ fn start(helpers: Descriptors, log: &mut Log) -> Result<Started, String> {
     std::env::set_current_dir(home.queue()).map_err(|_| "unable to switch to queue directory")?;
     signal::ignore(Signal::SIGPIPE);
     signal::default(Signal::SIGCHLD);
-    let signals = Signals::catch(&[Signal::SIGTERM, Signal::SIGALRM, Signal::SIGHUP])
-        .map_err(|_| "unable to catch signals")?;
+    let signals = Signals::hold(&[Signal::SIGTERM, Signal::SIGALRM, Signal::SIGHUP])
+        .map_err(|_| "unable to hold signals")?;
     process::set_umask(0o077);
     // A batch of new mail has several files a message open; with fewer descriptors it only takes longer.
     let _ = limits::raise_open_files();

@@ -40,7 +40,7 @@ use unix::failure::{Failure, because};
 use unix::poll::{self, Interest};
 use unix::process::{self, Ended};
 use unix::program::{Exit, Invocation};
-use unix::signal::{self, Held, Signal};
+use unix::signal::{self, Signal, Signals};
 use unix::stamp::Stamp;
 
 /// How long a status that could not be written (the disk is full) waits for the next attempt, if nothing happens.
@@ -84,12 +84,12 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
 }
 
 /// A background job of a shell ignores SIGINT, and one of nohup SIGHUP; that is respected.
-fn hold_signals() -> io::Result<Held> {
+fn hold_signals() -> io::Result<Signals> {
     signal::unblock_all();
     let wanted = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
     let left_alone = |signal| matches!(signal, Signal::SIGINT | Signal::SIGHUP) && signal::is_ignored(signal);
     let held: Vec<Signal> = wanted.into_iter().filter(|signal| !left_alone(*signal)).collect();
-    Held::hold(&held)
+    Signals::hold(&held)
 }
 
 struct Supervisor<'a> {
@@ -113,7 +113,7 @@ struct Supervisor<'a> {
 }
 
 impl Supervisor<'_> {
-    fn run(mut self, signals: &Held) -> Result<Exit, Failure> {
+    fn run(mut self, signals: &Signals) -> Result<Exit, Failure> {
         self.write_status();
         self.announce()?;
         let mut flow = self.handle(Event::Begin);
@@ -139,7 +139,7 @@ impl Supervisor<'_> {
     }
 
     /// Waits until there may be something to do.
-    fn wait(&self, signals: &Held) {
+    fn wait(&self, signals: &Signals) {
         let timer = self.timer.into_iter().chain(self.finish_limit).min();
         let timer = timer.map(|at| at.saturating_duration_since(Instant::now()));
         let retry = self.status_is_stale.then_some(STATUS_RETRY);
@@ -154,9 +154,9 @@ impl Supervisor<'_> {
     }
 
     /// Takes what happened: deaths first, so that a command finds the service as it is; one command at a time.
-    fn look_around(&mut self, signals: &Held) -> ControlFlow<()> {
+    fn look_around(&mut self, signals: &Signals) -> ControlFlow<()> {
         let mut terminated = false;
-        while let Some(signal) = signals.take() {
+        while let Some(signal) = signals.next() {
             // SIGHUP means nothing: the end of a terminal session ends no service. SIGCHLD only wakes.
             terminated |= matches!(signal, Signal::SIGTERM | Signal::SIGINT);
         }

@@ -121,5 +121,4 @@ pub(crate) fn reset_signals() {
     if !signal::is_ignored(SIGHUP) {
         signal::default(SIGHUP);
     }
-    signal::unblock_all();
 }

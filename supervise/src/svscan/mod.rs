@@ -49,17 +49,17 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
     signal::ignore(Signal::SIGPIPE);
     signal::unblock_all();
     let signals =
-        catch_signals().map_err(|error| Failure::temporary("unable to create pipe").because(&error))?;
+        hold_signals().map_err(|error| Failure::temporary("unable to hold signals").because(&error))?;
     let scanner =
         Scanner { invocation, open_files, services: BTreeMap::new(), next_look: Instant::now(), orders: 0 };
     Ok(scanner.run(&signals))
 }
 
 /// A background job of a shell ignores SIGINT, and one of nohup SIGHUP; that is respected.
-fn catch_signals() -> io::Result<Signals> {
+fn hold_signals() -> io::Result<Signals> {
     let optional = [Signal::SIGINT, Signal::SIGHUP].into_iter().filter(|signal| !signal::is_ignored(*signal));
-    let caught: Vec<Signal> = [Signal::SIGCHLD, Signal::SIGTERM].into_iter().chain(optional).collect();
-    Signals::catch(&caught)
+    let held: Vec<Signal> = [Signal::SIGCHLD, Signal::SIGTERM].into_iter().chain(optional).collect();
+    Signals::hold(&held)
 }
 
 struct Scanner<'a> {
@@ -94,14 +94,13 @@ impl Scanner<'_> {
     }
 
     fn take_signals(&mut self, signals: &Signals) {
-        signals.drain();
-        for signal in [Signal::SIGTERM, Signal::SIGINT] {
-            if signals.take(signal) {
-                self.orders = self.orders.saturating_add(1);
+        while let Some(signal) = signals.next() {
+            match signal {
+                Signal::SIGTERM | Signal::SIGINT => self.orders = self.orders.saturating_add(1),
+                Signal::SIGHUP => self.next_look = Instant::now(),
+                // SIGCHLD only wakes.
+                _ => {}
             }
-        }
-        if signals.take(Signal::SIGHUP) {
-            self.next_look = Instant::now();
         }
     }
 

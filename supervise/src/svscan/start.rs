@@ -13,7 +13,7 @@ use unix::failure::because;
 use unix::limits::{self, Resource};
 use unix::process::{self, Pid};
 use unix::program::{Exit, Invocation};
-use unix::{descriptor, directory, signal};
+use unix::{descriptor, directory};
 
 /// Makes the process of one side of a service. `open_files` is the limit that it gets back.
 pub fn start(
@@ -22,9 +22,7 @@ pub fn start(
     side: Side,
     open_files: (u64, u64),
 ) -> io::Result<Pid> {
-    // The child must not take a signal in svscan's stead.
-    signal::block_all();
-    let forked = process::fork(|| {
+    process::fork(|| {
         reset_signals();
         let _ = limits::set_soft(Resource::RLIMIT_NOFILE, open_files.0, open_files.1);
         invocation.warn(because(
@@ -32,9 +30,7 @@ pub fn start(
             &run(service, side),
         ));
         Exit::TEMPORARY.0
-    });
-    signal::unblock_all();
-    forked
+    })
 }
 
 /// What messages call one side of a service.

@@ -22,7 +22,7 @@ use unix::fork_server::{Call, KeptProgram, Parent};
 use unix::process::Pid;
 use unix::program::Exit;
 use unix::starter::{Line, Run, Start, Starter, Then};
-use unix::{failure, file, process, signal, socket};
+use unix::{failure, file, process, socket};
 
 /// What is the same for all connections.
 pub(super) struct Setting<'a> {
@@ -46,8 +46,6 @@ pub(super) fn start(
     let started = log.started(peer.ip().to_canonical());
     if needs_time(options) {
         return process::fork(move || {
-            // Signals to this process are not signals to the server.
-            signal::unblock_all();
             if let Some(line) = started {
                 line.say();
             }

@@ -37,7 +37,7 @@ use unix::failure::Failure;
 use unix::fork_server::KeptProgram;
 use unix::poll::{self, Interest};
 use unix::program::{Exit, Invocation};
-use unix::signal::{self, Held, Signal};
+use unix::signal::{self, Signal, Signals};
 use unix::starter::Starter;
 use unix::{account, descriptor, exec, process};
 
@@ -56,7 +56,7 @@ fn start(options: &Options) -> Result<Server<'_>, Failure> {
     let port = services::port(&options.port)?;
     let names = connection::asks_for_names(options).then(Names::beside_us).transpose()?;
     signal::unblock_all();
-    let signals = Held::hold(&[Signal::SIGCHLD, Signal::SIGTERM])
+    let signals = Signals::hold(&[Signal::SIGCHLD, Signal::SIGTERM])
         .map_err(|error| Failure::temporary("unable to hold signals").because(&error))?;
     signal::ignore(Signal::SIGPIPE);
     let listeners = listener::open_all(&options.host, port, options.backlog, options.share_port)?;
@@ -112,7 +112,7 @@ struct Server<'a> {
     listeners: Vec<TcpListener>,
     /// The socket whose turn it is, so that a busy one does not keep the others waiting.
     next: usize,
-    signals: Held,
+    signals: Signals,
     starter: Starter,
     /// The program, if it is to copy itself.
     kept: Option<KeptProgram>,
@@ -134,7 +134,7 @@ impl Server<'_> {
     fn run(mut self) -> Result<Exit, Failure> {
         self.setting.log.status(&self.slots);
         loop {
-            match self.signals.take() {
+            match self.signals.next() {
                 Some(Signal::SIGTERM) => {
                     self.serve_waiting();
                     return Ok(Exit::SUCCESS);

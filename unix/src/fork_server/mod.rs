@@ -206,7 +206,6 @@ fn become_server(program: &Path, mark: Mark, socket: &OwnedFd) -> io::Result<()>
     let nowhere = File::options().read(true).write(true).open("/dev/null")?;
     descriptor::place_all(&[(nowhere.as_fd(), 0), (nowhere.as_fd(), 1)])?;
     descriptor::set_inheritable(socket, true)?;
-    signal::unblock_all();
     signal::default(Signal::SIGCHLD);
     signal::default(Signal::SIGPIPE);
     let mut environment = Environment::inherited();

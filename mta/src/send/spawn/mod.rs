@@ -29,9 +29,6 @@ pub const SPAWN_LIMIT: u8 = 120;
 /// Descriptors that are needed beside one for each delivery.
 const SPARE_DESCRIPTORS: u64 = 32;
 
-/// How often we look, unasked, whether an agent that has closed its output has ended.
-const LOOK_FOR_DEAD: Duration = Duration::from_secs(1);
-
 /// What makes a spawner the local or the remote one.
 ///
 /// An agent is a child of ours that [becomes](Agent::run) its program. Where the program is
@@ -122,8 +119,8 @@ pub fn run(home: &Home, agent: impl Agent) -> Result<Exit, Failure> {
     std::env::set_current_dir(home.queue().join("mess")).map_err(|_| Failure::silent(Exit::TEMPORARY))?;
     let queue_owner = home.account(Role::Qmailq)?.uid;
     signal::ignore(Signal::SIGPIPE);
-    let unable = |error: io::Error| Failure::temporary("unable to catch signals").because(&error);
-    let signals = Signals::catch(&[Signal::SIGCHLD]).map_err(unable)?;
+    let unable = |error: io::Error| Failure::temporary("unable to hold signals").because(&error);
+    let signals = Signals::hold(&[Signal::SIGCHLD]).map_err(unable)?;
     let mut engine = Engine {
         home,
         agent,
@@ -163,7 +160,8 @@ struct Engine<'a, A> {
 impl<A: Agent> Engine<'_, A> {
     fn turn(&mut self, signals: &Signals) {
         let ready = self.wait(signals);
-        signals.drain();
+        // A death only wakes.
+        let _ = signals.take(Signal::SIGCHLD);
         for slot in ready.slots {
             self.read_output(slot);
         }
@@ -187,10 +185,7 @@ impl<A: Agent> Engine<'_, A> {
         if self.input_open {
             waiting.push((input.as_fd(), Interest::Read));
         }
-        // Its death is all that is missing, and the signal that tells of it may have had no memory to wake us.
-        let is_closed = |running: &Running| running.at_end && running.ended.is_none();
-        let limit = self.running.values().any(is_closed).then_some(LOOK_FOR_DEAD);
-        let ready = poll::wait(&waiting, limit).unwrap_or_else(|_| {
+        let ready = poll::wait(&waiting, None).unwrap_or_else(|_| {
             // No memory for the moment; waiting for it must not take all of the processor.
             std::thread::sleep(Duration::from_secs(1));
             Vec::new()

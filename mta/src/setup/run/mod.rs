@@ -36,7 +36,7 @@ pub enum Stay {
 pub fn run(directory: &Path, port: u16, stay: Stay) -> Result<Exit, Failure> {
     let instance = Instance::prepare(directory, port)?;
     let unable = |error: std::io::Error| Failure::temporary("unable to watch processes").because(&error);
-    let signals = Signals::catch(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD]).map_err(unable)?;
+    let signals = Signals::hold(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD]).map_err(unable)?;
     process::adopt_orphans().map_err(unable)?;
     let mut services = RunningServices::start(&instance)?;
     let shown = show(&instance, &mut services);
@@ -81,7 +81,8 @@ fn watch(signals: &Signals, services: &mut RunningServices) -> Result<(), Failur
     while !signals.take(Signal::SIGINT) && !signals.take(Signal::SIGTERM) {
         services.restart_dead()?;
         let _ = poll::wait_one(signals.as_fd(), Interest::Read, Some(services.next_look()));
-        signals.drain();
+        // A death only wakes.
+        let _ = signals.take(Signal::SIGCHLD);
     }
     say("");
     Ok(())
