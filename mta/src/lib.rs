@@ -15,6 +15,10 @@
 //! `receive` and `deliver` reach the queue through [`queue::client`] alone; `send` alone reads and changes
 //! queue files that it did not create.
 
+/// Messages that a copy of a kept program handles before another takes its place ([`unix::fork_server`]): so many that copying costs next to
+/// nothing, and so few that whatever one might gather in its memory does not stay.
+pub const CALLS_OF_A_COPY: u32 = 12;
+
 pub mod receive;
 
 pub mod queue;

@@ -347,19 +347,27 @@ impl Drop for Instance {
     }
 }
 
-/// Whether a process is a program that is kept and copies itself: it waits at a socket, for which it leaves lower numbers free.
+/// Whether a process is a program that is kept and copies itself: it waits at a socket, for which it leaves lower numbers free. A copy of
+/// it that stays for a while has more there, the standard descriptors that it puts back.
 pub fn is_kept(pid: i32) -> bool {
     let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-    let is_high = |path: &Path| {
-        path.file_name()
-            .and_then(|name| name.to_str()?.parse::<u32>().ok())
-            .is_some_and(|number| number >= 16)
+    // What it has inherited from whoever started it is not closed on exec.
+    let is_its_own = |number: u32| {
+        let flags = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
+        let flags = flags.lines().find_map(|line| line.strip_prefix("flags:\t0")).unwrap_or_default();
+        u32::from_str_radix(flags, 8).is_ok_and(|flags| flags & O_CLOEXEC != 0)
     };
-    let is_socket = |path: &Path| {
-        fs::read_link(path).is_ok_and(|link| link.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+    let is_socket = |number: &u32| {
+        fs::read_link(format!("/proc/{pid}/fd/{number}"))
+            .is_ok_and(|link| link.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
     };
-    descriptors.flatten().map(|entry| entry.path()).any(|path| is_high(&path) && is_socket(&path))
+    let numbers = descriptors.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let high: Vec<u32> = numbers.filter(|number| *number >= 16 && is_its_own(*number)).collect();
+    high.len() == 1 && high.iter().all(is_socket)
 }
+
+/// open(2), in the form of /proc/PID/fdinfo.
+const O_CLOEXEC: u32 = 0o2_000_000;
 
 /// The running programs that lie in a directory, by process number. One whose place `faulty` has is not called `.real`.
 pub fn processes_in(bin: &Path) -> Vec<(i32, String)> {

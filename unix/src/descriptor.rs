@@ -154,6 +154,15 @@ pub(crate) fn move_above(descriptor: OwnedFd, least: u8) -> io::Result<OwnedFd> 
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
+/// A copy of a numbered descriptor, under the lowest free number that is not below `least`.
+pub(crate) fn copy_above(number: RawFd, least: u8) -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is only copied; if the number is not open, the kernel says so.
+    let copy = unsafe { nix::libc::fcntl(number, nix::libc::F_DUPFD_CLOEXEC, i32::from(least)) };
+    Errno::result(copy)?;
+    // SAFETY: fcntl has just made this descriptor, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
 /// Takes over descriptors that have just come in a message (`SCM_RIGHTS`).
 pub(crate) fn received(numbers: Vec<RawFd>) -> Vec<OwnedFd> {
     // SAFETY: the kernel has opened each of them for this process with the message, so nobody else owns it.

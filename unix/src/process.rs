@@ -7,6 +7,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 pub use nix::unistd::Pid;
 use nix::unistd::{ForkResult, getpid};
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
 /// How a process ended.
@@ -104,21 +105,36 @@ fn is_single_threaded() -> bool {
         })
 }
 
+/// For a process that is to have a second thread: without this the C library sets up to 128 MB of addresses aside for it, which takes
+/// its time and counts against limits on memory.
+pub fn keep_one_arena() {
+    // SAFETY: the call sets a number of the allocator, which guards it with its own lock. Its failure changes nothing.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1)
+    };
+}
+
 /// Collects one child that has ended, without waiting.
+///
+/// Only ECHILD says that there is none. Nobody asks again before the next child ends, so any other error is no answer.
 pub fn reap_any() -> Option<(Pid, Ended)> {
+    let mut errors = 0..MOST_ERRORS;
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) => return None,
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return None,
             Ok(status) => {
                 if let Some(ended) = Ended::from_status(status) {
                     return Some(ended);
                 }
             }
-            Err(Errno::EINTR) => {}
-            Err(_) => return None,
+            Err(_) => drop(errors.next()?),
         }
     }
 }
+
+/// A kernel that gives so many errors one after the other has no answer.
+const MOST_ERRORS: u32 = 1000;
 
 /// Waits for one child.
 pub fn wait_for(pid: Pid) -> io::Result<Ended> {
@@ -133,6 +149,19 @@ pub fn wait_for(pid: Pid) -> io::Result<Ended> {
             Err(errno) => return Err(errno.into()),
         }
     }
+}
+
+/// A descriptor that can be read when that process has ended, whoever's child it is (pidfd_open(2)).
+///
+/// # Errors
+/// ESRCH if there is none; ENOSYS from Linux before 5.3.
+pub fn watch(pid: Pid) -> io::Result<OwnedFd> {
+    let nothing: libc::c_uint = 0;
+    // SAFETY: the call takes two numbers, and gives a new descriptor or an error.
+    let descriptor = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), nothing) })?;
+    let number = i32::try_from(descriptor).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just opened it, closed on exec, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Sends a signal to a process.

@@ -2,7 +2,7 @@
 
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::fork_server::Server;
+use crate::fork_server::{Copies, Server};
 use crate::options::Options;
 use crate::{descriptor, signal};
 use std::ffi::OsString;
@@ -91,30 +91,36 @@ macro_rules! lean_program {
 }
 
 /// The same for a program that starts by [`copied_program`](crate::copied_program).
-pub fn run_copied(name: &'static str, between: fn(), entry: Entry) -> i32 {
+pub fn run_copied(name: &'static str, copies: &Copies, entry: Entry) -> i32 {
     if descriptor::open_standard_ones().is_err() {
         return Exit::TEMPORARY.0.into();
     }
     let Some(server) = Server::wanted() else { return outcome(name, entry).into() };
     // Each copy would ask the kernel for it.
     let _ = file();
-    server.serve(between, |arguments| called(name, name.as_bytes().to_vec(), arguments, entry));
+    server.serve(copies, |arguments| called(name, name.as_bytes().to_vec(), arguments, entry));
     Exit::SUCCESS.0.into()
 }
 
-/// Makes a program start as with [`lean_program`](crate::lean_program), and able to be a [fork server](crate::fork_server).
+/// Makes a program start as with [`lean_program`](crate::lean_program), and able to be a [fork server](crate::fork_server) whose
+/// copies serve one call each, or as many as `calls` says. Such a program comes to its entry several times, and prepares all
+/// but descriptors and environment itself: working directory, umask, signals.
 ///
-/// The last argument, if there is one, is called by the server before it makes a copy of itself.
+/// `between`, if there is one, is called by the server before it makes a copy of itself.
 #[macro_export]
 macro_rules! copied_program {
     ($name:literal, $entry:path) => {
-        $crate::copied_program!($name, $entry, || ());
+        $crate::copied_program!($name, $entry, calls: 1);
     };
-    ($name:literal, $entry:path, $between:expr) => {
+    ($name:literal, $entry:path, calls: $calls:expr) => {
+        $crate::copied_program!($name, $entry, calls: $calls, between: || ());
+    };
+    ($name:literal, $entry:path, calls: $calls:expr, between: $between:expr) => {
         // SAFETY: the C library looks for exactly this function, and nothing else of ours has its name.
         #[unsafe(no_mangle)]
         extern "C" fn main() -> i32 {
-            $crate::program::run_copied($name, $between, $entry)
+            let copies = $crate::fork_server::Copies { between: $between, calls: $calls };
+            $crate::program::run_copied($name, &copies, $entry)
         }
     };
 }

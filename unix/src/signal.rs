@@ -7,6 +7,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 /// Ignores a signal. Programs run later inherit that, unless [`default`] is called before exec.
 pub fn ignore(signal: Signal) {
@@ -95,6 +96,37 @@ impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// While this lives, SIGALRM comes again and again and interrupts whatever waits.
+pub(crate) struct Interrupts(());
+
+impl Interrupts {
+    /// One of them each time that so much time has passed. The second serves a wait that began just behind the first.
+    pub fn each(interval: Duration) -> Interrupts {
+        let action = SigAction::new(SigHandler::Handler(do_nothing), SaFlags::empty(), SigSet::empty());
+        // SAFETY: the handler does nothing.
+        let _ = unsafe { nix::sys::signal::sigaction(Signal::SIGALRM, &action) };
+        set_timer(interval);
+        Interrupts(())
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        set_timer(Duration::ZERO);
+        default(Signal::SIGALRM);
+    }
+}
+
+extern "C" fn do_nothing(_: libc::c_int) {}
+
+fn set_timer(interval: Duration) {
+    let seconds = libc::time_t::try_from(interval.as_secs()).unwrap_or(libc::time_t::MAX);
+    let interval = libc::timeval { tv_sec: seconds, tv_usec: 0 };
+    let timer = libc::itimerval { it_interval: interval, it_value: interval };
+    // SAFETY: the timer is ours and lives through the call; the old one is not asked for.
+    let _ = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
 }
 
 /// Ends the process with SIGALRM after so many seconds; 0 stops that clock.

@@ -2,4 +2,9 @@
 
 #![no_main]
 
-unix::copied_program!("qmail-qmtpd", mta::receive::qmtpd::main, mta::queue::client::keep_program);
+unix::copied_program!(
+    "qmail-qmtpd",
+    mta::receive::qmtpd::main,
+    calls: mta::CALLS_OF_A_COPY,
+    between: mta::queue::client::keep_program
+);

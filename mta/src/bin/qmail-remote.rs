@@ -2,4 +2,4 @@
 
 #![no_main]
 
-unix::copied_program!("qmail-remote", mta::deliver::remote::main);
+unix::copied_program!("qmail-remote", mta::deliver::remote::main, calls: mta::CALLS_OF_A_COPY);

@@ -28,7 +28,7 @@ use unix::{account, file, process};
 
 /// After this a stray file in the queue has no living writer; the collector waits 36 hours.
 const TIME_LIMIT: Duration = Duration::from_hours(24);
-const BUFFER: usize = 64 * 1024;
+const BUFFER: usize = 16 * 1024;
 
 /// The program's entry. It prints nothing: the exit status is the interface.
 pub fn main(_: &Invocation) -> Result<Exit, Failure> {

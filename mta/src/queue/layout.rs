@@ -5,24 +5,23 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use unix::{failure, number};
 
 /// Number of subdirectories of mess, info, local and remote, unless `control/conf-split` has another.
 pub const DEFAULT_SPLIT: u64 = 23;
 /// More would cost more than they save.
 const MOST_PARTS: u64 = 10_000;
-/// The number for this process, which works on one queue in its life.
-static SPLIT: OnceLock<u64> = OnceLock::new();
+/// The number for this process.
+static SPLIT: AtomicU64 = AtomicU64::new(DEFAULT_SPLIT);
 
 /// Takes the number of subdirectories from `conf-split`. Every program that names files in the queue does this
-/// before it names one; the first call counts.
+/// before it names one.
 ///
 /// # Errors
 /// The file cannot be read, or has no number from 1 to 10000: nothing may be looked for, or put, anywhere.
 pub fn use_split_of(control: &Control) -> Result<(), Unreadable> {
-    let split = read_split(control)?;
-    let _ = SPLIT.set(split);
+    SPLIT.store(read_split(control)?, Ordering::Relaxed);
     Ok(())
 }
 
@@ -37,7 +36,7 @@ pub fn read_split(control: &Control) -> Result<u64, Unreadable> {
 
 /// Number of subdirectories of mess, info, local and remote.
 pub fn split() -> u64 {
-    SPLIT.get().copied().unwrap_or(DEFAULT_SPLIT)
+    SPLIT.load(Ordering::Relaxed)
 }
 
 /// A message that lies where an earlier split has put it, and where nobody would look for it now.

@@ -4,6 +4,7 @@
 //! process, a copy of the server which may wait. Otherwise the server finds everything out by itself and writes down what
 //! the process is to do, which then needs no copy of the server's memory.
 
+use super::kept::{Begun, Kept};
 use super::log::{Log, Verdict};
 use super::options::{Options, PeerName, Rules};
 use super::proxy::{self, Header};
@@ -18,8 +19,8 @@ use std::os::unix::ffi::OsStrExt;
 use unix::cdb::Reader;
 use unix::environment::Environment;
 use unix::exec::{Program, Search};
-use unix::fork_server::{Call, KeptProgram, Parent};
-use unix::process::Pid;
+use unix::fork_server::{Call, Parent};
+use unix::process::{Ended, Pid};
 use unix::program::Exit;
 use unix::starter::{Line, Run, Start, Starter, Then};
 use unix::{failure, file, process, socket};
@@ -34,18 +35,34 @@ pub(super) struct Setting<'a> {
     pub environment: Environment,
 }
 
-/// Starts the process that serves the connection.
+/// The process that serves a connection.
+pub(super) struct Child {
+    pub pid: Pid,
+    /// It served another before, and that ended so.
+    pub earlier: Option<Ended>,
+    /// What the server is to say of it.
+    pub lines: Vec<Line>,
+}
+
+impl Child {
+    /// A process that has served nobody yet, and says itself what there is to say.
+    fn new(pid: Pid) -> Child {
+        Child { pid, earlier: None, lines: Vec::new() }
+    }
+}
+
+/// Finds the process that serves the connection.
 pub(super) fn start(
     setting: &Setting,
     starter: &mut Starter,
-    kept: Option<&mut KeptProgram>,
+    kept: Option<&mut Kept>,
     mut stream: TcpStream,
     peer: SocketAddr,
-) -> io::Result<Pid> {
+) -> io::Result<Child> {
     let Setting { options, log, .. } = setting;
     let started = log.started(peer.ip().to_canonical());
     if needs_time(options) {
-        return process::fork(move || {
+        let child = process::fork(move || {
             if let Some(line) = started {
                 line.say();
             }
@@ -53,22 +70,21 @@ pub(super) fn start(
             let ends = meet(options, &mut stream, peer);
             plan(setting, None, &stream, ends.and_then(|ends| decide(setting, ends))).carry_out()
         });
+        return child.map(Child::new);
     }
     prepare(options, &stream, peer);
     let decision = ends(&stream, peer).and_then(|ends| decide(setting, ends));
     if let (Some(kept), Ok(decision)) = (kept, &decision)
-        && let Some(child) = call(setting, kept, &stream, decision)
+        && let Some(Begun { pid, earlier }) = call(setting, kept, &stream, decision)
     {
-        for line in started.into_iter().chain(log.judged(decision.verdict, &decision.facts)) {
-            line.say_for(child);
-        }
-        return Ok(child);
+        let lines = started.into_iter().chain(log.judged(decision.verdict, &decision.facts)).collect();
+        return Ok(Child { pid, earlier, lines });
     }
-    starter.start(plan(setting, started, &stream, decision))
+    starter.start(plan(setting, started, &stream, decision)).map(Child::new)
 }
 
-/// Lets the program that is kept copy itself for a connection that is to be served. `None`: it has to be run.
-fn call(setting: &Setting, kept: &mut KeptProgram, stream: &TcpStream, decision: &Decision) -> Option<Pid> {
+/// Lets a copy of the program that is kept serve a connection that is to be served. `None`: it has to be run.
+fn call(setting: &Setting, kept: &mut Kept, stream: &TcpStream, decision: &Decision) -> Option<Begun> {
     if decision.verdict == Verdict::Deny {
         return None;
     }
@@ -79,7 +95,7 @@ fn call(setting: &Setting, kept: &mut KeptProgram, stream: &TcpStream, decision:
         descriptors: &[0, 1].map(|number| (stream.as_fd(), number)),
         parent: Parent::Starter,
     };
-    Some(kept.keep_and_call(|| Ok(()), &call)?.pid())
+    kept.call(&call)
 }
 
 /// Whether serving a connection takes more than this machine can do at once.

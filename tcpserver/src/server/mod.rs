@@ -12,6 +12,7 @@
 //! of their own ([`names`](crate::names)), so that this one has no DNS library in its memory.
 
 mod connection;
+mod kept;
 mod limits;
 mod listener;
 mod log;
@@ -22,7 +23,8 @@ mod stale;
 
 use crate::names::Names;
 use crate::services;
-use connection::Setting;
+use connection::{Child, Setting};
+use kept::{Death, Kept};
 use limits::{Backoff, Slots};
 use log::Log;
 use options::{Options, Verbosity};
@@ -36,10 +38,11 @@ use unix::environment::Environment;
 use unix::failure::Failure;
 use unix::fork_server::KeptProgram;
 use unix::poll::{self, Interest};
+use unix::process::{self, Ended, Pid};
 use unix::program::{Exit, Invocation};
 use unix::signal::{self, Signal, Signals};
 use unix::starter::Starter;
-use unix::{account, descriptor, exec, process};
+use unix::{account, descriptor, exec};
 
 /// Runs the program.
 pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
@@ -101,10 +104,10 @@ fn print_port(listeners: &[TcpListener]) -> Result<(), Failure> {
 }
 
 /// The program, if it is to be kept. One that asking takes long for is run by the process that asks.
-fn kept_program(options: &Options) -> Option<KeptProgram> {
+fn kept_program(options: &Options) -> Option<Kept> {
     let name =
         options.program.first().filter(|_| options.keep_program && !connection::needs_time(options))?;
-    exec::find(name).map(KeptProgram::new)
+    exec::find(name).map(|file| Kept::new(KeptProgram::new(file)))
 }
 
 struct Server<'a> {
@@ -115,7 +118,7 @@ struct Server<'a> {
     signals: Signals,
     starter: Starter,
     /// The program, if it is to copy itself.
-    kept: Option<KeptProgram>,
+    kept: Option<Kept>,
     slots: Slots,
     peers: Peers,
     /// Of the rules, if there are any.
@@ -169,25 +172,38 @@ impl Server<'_> {
     }
 
     /// Waits for a signal, for a connection if asked to, or for some time.
-    fn wait(&self, for_connection: bool, limit: Option<Duration>) {
+    fn wait(&mut self, for_connection: bool, limit: Option<Duration>) {
         let mut descriptors = vec![(self.signals.as_fd(), Interest::Read)];
+        let of_copies = self.kept.iter().flat_map(Kept::descriptors);
+        descriptors.extend(of_copies.map(|descriptor| (descriptor, Interest::Read)));
+        let copies = 1..descriptors.len();
         if for_connection {
             descriptors.extend(self.listeners.iter().map(|listener| (listener.as_fd(), Interest::Read)));
         }
         // An error of poll (memory) is taken for "all ready": whoever looks finds out.
-        let _ = poll::wait(&descriptors, limit);
+        let Ok(ready) = poll::wait(&descriptors, limit) else { return };
+        let ready = ready.get(copies).unwrap_or_default();
+        for (pid, ended) in self.kept.iter_mut().flat_map(|kept| kept.take_ended(ready)).collect::<Vec<_>>() {
+            self.ended(pid, ended);
+        }
     }
 
     fn reap(&mut self) {
         while let Some((pid, ended)) = process::reap_any() {
-            if self.kept.as_mut().is_some_and(|kept| kept.was_server(pid)) {
-                continue;
+            match self.kept.as_mut().map_or(Death::Unknown, |kept| kept.died(pid, ended)) {
+                Death::OfConnection(ended) => self.ended(pid, ended),
+                Death::Unknown => self.ended(pid, ended),
+                Death::OfNothing => {}
             }
-            self.slots.give_back();
-            self.peers.ended(pid);
-            self.setting.log.ended(pid, ended);
-            self.setting.log.status(&self.slots);
         }
+    }
+
+    /// A connection has ended.
+    fn ended(&mut self, pid: Pid, ended: Ended) {
+        self.slots.give_back();
+        self.peers.ended(pid);
+        self.setting.log.ended(pid, ended);
+        self.setting.log.status(&self.slots);
     }
 
     fn accept(&mut self) -> Accepted {
@@ -223,7 +239,13 @@ impl Server<'_> {
         self.slots.take();
         self.setting.log.status(&self.slots);
         match connection::start(&self.setting, &mut self.starter, self.kept.as_mut(), stream, peer) {
-            Ok(child) => self.peers.started(child, address),
+            Ok(Child { pid, earlier, lines }) => {
+                if let Some(earlier) = earlier {
+                    self.ended(pid, earlier);
+                }
+                lines.iter().for_each(|line| line.say_for(pid));
+                self.peers.started(pid, address);
+            }
             Err(error) => {
                 self.setting.log.dropping(&unix::failure::because("unable to fork", &error));
                 self.slots.give_back();

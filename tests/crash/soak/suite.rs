@@ -153,7 +153,7 @@ impl Suite {
     /// Waits until only those run who always run, and the same ones for a second; who that is.
     pub fn wait_until_quiet(&self) -> Vec<(i32, String)> {
         let (mut last, mut repeated) = (Vec::new(), 0);
-        wait_until("the suite is quiet", || {
+        let is_over = settles(|| {
             std::thread::sleep(Duration::from_millis(90));
             let now = self.processes();
             let is_quiet = !now.iter().any(|(pid, name)| is_passing(*pid, name));
@@ -161,6 +161,7 @@ impl Suite {
             last = now;
             repeated > 10
         });
+        assert!(is_over, "the suite does not become quiet: {last:?}");
         last
     }
 }

@@ -9,18 +9,25 @@
 //! identity and descriptors are those of the call. Nothing that one copy learns is seen by another. A program takes part if it
 //! starts by [`copied_program`](crate::copied_program).
 //!
+//! A program can say that its copies stay: then one that has served a call waits for the next beside the server, on the same
+//! socket, and ends after a number of calls ([`Copies`]), or when none has come for some seconds. The kernel gives a call to whoever
+//! has waited longest, the server among them; so the busier it is, the fewer calls need a new process, and nobody keeps count. A copy that has
+//! become another account serves that one call.
+//!
 //! Nobody depends on a server: a program that does not know of this, a file that was replaced since, a server that died are
 //! no harm: the caller runs the program as ever. [`KeptProgram`] knows when.
 //!
-//! A call is one packet of a Unix socket (`SOCK_SEQPACKET`, unix(7)), see `packet.rs`; with it come the pipe for the answer and
-//! the descriptors. The answer is the copy's process number, four bytes in the machine's order; without it there is none. If the
-//! copy is a child of the server, its exit status follows, one byte, when it has ended by itself.
+//! A call is one packet of a Unix socket (`SOCK_SEQPACKET`, unix(7)), see `packet.rs`; with it come the pipe for the answer, the right
+//! to carry out the call (`claim.rs`), and the descriptors. The answer is the copy's process number, four bytes in the machine's order; without it there is none. If the
+//! copy is a child of the server, or stays, the program's exit status follows, one byte, when it has ended by itself.
 
+mod claim;
 mod kept;
 mod packet;
 mod server;
 
 pub use kept::KeptProgram;
+pub use server::Copies;
 pub(crate) use server::Server;
 
 use crate::account::Identity;
@@ -30,6 +37,7 @@ use crate::exec::{self, Search};
 use crate::poll::{self, Interest};
 use crate::process::{self, Pid};
 use crate::signal::{self, Signal};
+use claim::Claim;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 use packet::Packet;
@@ -85,8 +93,9 @@ impl Copy {
         self.pid
     }
 
-    /// Waits for the end of a child of the server. `None`: it did not end by itself.
-    pub fn wait(self) -> Option<u8> {
+    /// Waits for the exit status that is told: by a child of the server, and by a copy that stays. `None`: it will not be, and a child
+    /// of ours has to be waited for as such.
+    pub fn wait(&self) -> Option<u8> {
         let mut status = [0];
         read_patiently(&self.end, &mut status).ok()?;
         let [status] = status;
@@ -94,9 +103,18 @@ impl Copy {
     }
 }
 
+/// Can be read when the call has ended, or the process that served it.
+impl AsFd for Copy {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.end.as_fd()
+    }
+}
+
 /// A server, as its callers have it.
 pub struct ForkServer {
     pid: Pid,
+    /// Can be read when the server has ended. Its socket does not tell: a copy that is busy has it open as well.
+    end: OwnedFd,
     socket: OwnedFd,
     program: PathBuf,
     /// Of the file that it runs.
@@ -119,9 +137,11 @@ impl ForkServer {
             NOT_STARTED
         })?;
         drop(theirs);
-        let server = ForkServer { pid, socket, program: program.to_path_buf(), mark };
-        if server.is_ready() {
-            return Ok(server);
+        if let Ok(end) = process::watch(pid) {
+            let server = ForkServer { pid, end, socket, program: program.to_path_buf(), mark };
+            if server.is_ready() {
+                return Ok(server);
+            }
         }
         let _ = process::kill(pid, Signal::SIGKILL);
         let _ = process::wait_for(pid);
@@ -136,6 +156,7 @@ impl ForkServer {
     /// Whether it is still there, and would be the same if it were started now.
     pub fn is_current(&self) -> bool {
         !self.has_said_something(Duration::ZERO)
+            && !can_be_read(&self.end)
             && Mark::of(&self.program).is_ok_and(|mark| mark == self.mark)
     }
 
@@ -146,17 +167,32 @@ impl ForkServer {
     pub fn call(&self, call: &Call) -> io::Result<Copy> {
         let packet = Packet::of(call)?.encode()?;
         let (reader, writer) = descriptor::pipe()?;
-        let answer_first = std::iter::once(writer.as_raw_fd());
-        let descriptors: Vec<RawFd> = answer_first
+        let claim = Claim::new()?;
+        let descriptors: Vec<RawFd> = [writer.as_raw_fd(), claim.number()]
+            .into_iter()
             .chain(call.descriptors.iter().map(|(descriptor, _)| descriptor.as_raw_fd()))
             .collect();
         let (bytes, rights) = ([IoSlice::new(&packet)], [ControlMessage::ScmRights(&descriptors)]);
         sendmsg::<()>(self.socket.as_raw_fd(), &bytes, &rights, MsgFlags::MSG_NOSIGNAL, None)?;
         drop(writer);
         let end = File::from(reader);
-        let mut answer = [0; 4];
-        read_patiently(&end, &mut answer)?;
-        Ok(Copy { pid: Pid::from_raw(i32::from_ne_bytes(answer)), end })
+        let answer = self.answer(&end).or_else(|error| {
+            // Whoever finds the call from now on leaves it alone, unless somebody is at work on it already, and says so.
+            if claim.take() { Err(error) } else { read_number(&end) }
+        })?;
+        Ok(Copy { pid: answer, end })
+    }
+
+    /// Waits for the number of the copy that has taken a call.
+    ///
+    /// # Errors
+    /// It does not come, or the server has ended, and maybe nobody waits for calls any more.
+    fn answer(&self, answer: &File) -> io::Result<Pid> {
+        let both = [(answer.as_fd(), Interest::Read), (self.end.as_fd(), Interest::Read)];
+        match poll::wait(&both, None)?.as_slice() {
+            [false, ..] => Err(Errno::ESRCH.into()),
+            _ => read_number(answer),
+        }
     }
 
     fn is_ready(&self) -> bool {
@@ -171,6 +207,16 @@ impl ForkServer {
         !poll::wait(&[(self.socket.as_fd(), Interest::Read)], Some(limit))
             .is_ok_and(|ready| !ready.contains(&true))
     }
+}
+
+fn can_be_read(descriptor: &OwnedFd) -> bool {
+    poll::wait_one(descriptor.as_fd(), Interest::Read, Some(Duration::ZERO)).unwrap_or(true)
+}
+
+fn read_number(answer: &File) -> io::Result<Pid> {
+    let mut number = [0; 4];
+    read_patiently(answer, &mut number)?;
+    Ok(Pid::from_raw(i32::from_ne_bytes(number)))
 }
 
 /// Reads what a copy says. It is at work already: for an error that passes, it must not be done a second time beside it, nor be taken for dead.

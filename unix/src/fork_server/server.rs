@@ -1,25 +1,40 @@
 //! The server's side: a program that waits for calls, and the copies of it.
 
+use super::claim::Claim;
 use super::packet::{self, Packet};
 use super::{Mark, NOT_STARTED, Parent, READY, VARIABLE};
+use crate::environment::{self, Environment};
 use crate::signal::{self, Signal};
-use crate::{account, descriptor, environment, process};
+use crate::{account, descriptor, process};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use std::fs::File;
 use std::io::{self, IoSliceMut, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
+use std::time::Duration;
 
 /// A program that is to wait for calls.
 pub(crate) struct Server {
     socket: OwnedFd,
 }
 
+/// What the copies of a program are like.
+pub struct Copies {
+    /// Called by the server before it makes a copy.
+    pub between: fn(),
+    /// Calls that a copy serves, one after the other, if none of them gives it another identity.
+    pub calls: u32,
+}
+
+/// How long a copy waits for another call.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// A call, as it came.
 struct Received {
     packet: Packet,
     answer: File,
+    claim: Claim,
     descriptors: Vec<OwnedFd>,
 }
 
@@ -48,9 +63,9 @@ impl Server {
         Some(Server { socket: descriptor::move_above(given, packet::NUMBERS_END).ok()? })
     }
 
-    /// Serves until nobody is left who could call. `between` is called before each copy is made, and `run` in the copy, with its
-    /// arguments; what it returns is the copy's exit status.
-    pub fn serve(&self, between: fn(), run: impl Fn(Vec<Vec<u8>>) -> u8) {
+    /// Serves until nobody is left who could call. `run` is called in a copy, with the arguments of the call; what it returns is
+    /// the program's exit status.
+    pub fn serve(&self, copies: &Copies, run: impl Fn(Vec<Vec<u8>>) -> u8) {
         // Nobody waits for copies that are our children. An answer that nobody reads is no reason to end.
         signal::ignore(Signal::SIGCHLD);
         signal::ignore(Signal::SIGPIPE);
@@ -59,8 +74,8 @@ impl Server {
         while is_there {
             match self.receive(&mut bytes) {
                 Ok(Next::Call(received)) => {
-                    between();
-                    self.copy(received, &run);
+                    (copies.between)();
+                    self.copy(received, copies, &run);
                 }
                 Ok(Next::Nonsense) | Err(Errno::EINTR) => {}
                 Ok(Next::End) | Err(_) => is_there = false,
@@ -69,7 +84,7 @@ impl Server {
     }
 
     fn receive(&self, bytes: &mut [u8]) -> Result<Next, Errno> {
-        let mut space = nix::cmsg_space!([RawFd; packet::DESCRIPTORS + 1]);
+        let mut space = nix::cmsg_space!([RawFd; packet::DESCRIPTORS + 2]);
         let mut parts = [IoSliceMut::new(bytes)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
         let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
@@ -90,53 +105,94 @@ impl Server {
         })
     }
 
-    fn copy(&self, received: Received, run: &impl Fn(Vec<Vec<u8>>) -> u8) {
-        let Received { packet, mut answer, descriptors } = received;
-        let parent = packet.parent;
-        let socket = self.socket.as_raw_fd();
-        let child = move || {
-            descriptor::close_numbers([socket]);
-            // The first thing that the caller hears is that there is somebody; without that, the call has come to nothing.
-            if answer.write_all(&process::own_pid().as_raw().to_ne_bytes()).is_err() {
-                return NOT_STARTED;
+    /// Makes a copy for a call. If there is no process for it, the answer is closed with nothing in it.
+    fn copy(&self, received: Received, copies: &Copies, run: &impl Fn(Vec<Vec<u8>>) -> u8) {
+        let parent = received.packet.parent;
+        let child = || {
+            if copies.calls > 1 && received.packet.identity.is_none() {
+                self.serve_several(received, copies.calls, run)
+            } else {
+                descriptor::close_numbers([self.socket.as_raw_fd()]);
+                serve_call(received, run)
             }
-            let mut answer = (packet.parent == Parent::Server).then_some(answer);
-            let status = match become_called(&packet, descriptors) {
-                Ok(()) => run(packet.words()),
-                Err(_) => NOT_STARTED,
-            };
-            if let Some(answer) = &mut answer {
-                let _ = answer.write_all(&[status]);
-            }
-            status
         };
-        // If there is no process for it, the answer is closed with nothing in it.
         let _ = match parent {
             Parent::Server => process::fork(child),
             Parent::Starter => process::fork_sibling(child),
         };
     }
+
+    /// Takes further calls from the socket, as the server does: the kernel gives each to the process that has waited longest.
+    fn serve_several(&self, first: Received, calls: u32, run: &impl Fn(Vec<Vec<u8>>) -> u8) -> u8 {
+        let Ok(mut original) = Original::note() else { return serve_call(first, run) };
+        let mut bytes = vec![0; packet::LIMIT];
+        let mut status = original.serve_call(first, run);
+        for _ in 1..calls {
+            let Some(received) = self.next_call(&mut bytes) else { break };
+            status = original.serve_call(received, run);
+        }
+        status
+    }
+
+    /// The next call. `None`: there is none for as long as a copy may wait, or nobody who could call.
+    fn next_call(&self, bytes: &mut [u8]) -> Option<Received> {
+        let _interrupted = signal::Interrupts::each(IDLE);
+        loop {
+            match self.receive(bytes) {
+                Ok(Next::Call(received)) => return Some(received),
+                Ok(Next::Nonsense) => {}
+                Ok(Next::End) | Err(_) => return None,
+            }
+        }
+    }
 }
 
 impl Received {
+    /// Takes the call over, and tells the caller who has. False: the caller does without by now, or is gone.
+    fn begin(&self) -> bool {
+        let number = process::own_pid().as_raw().to_ne_bytes();
+        self.claim.take() && (&self.answer).write_all(&number).is_ok()
+    }
+
     fn decode(bytes: &[u8], descriptors: Vec<OwnedFd>) -> Option<Received> {
         let packet = Packet::decode(bytes)?;
         // Whoever calls a setuid program has no more to say than whoever starts it: it is its own identity that counts, and
         // the C library has seen the environment of the server alone.
         let is_setuid = account::real_uid() != account::effective_uid();
         let is_refused = is_setuid && (packet.identity.is_some() || packet.environment.is_some());
-        let mut descriptors = descriptors.into_iter();
-        let answer = File::from(descriptors.next()?);
-        let descriptors: Vec<OwnedFd> = descriptors.collect();
+        // They came under the lowest numbers that were free, which may be those that they are to be placed under.
+        let above = |descriptor| descriptor::move_above(descriptor, packet::NUMBERS_END).ok();
+        let mut descriptors = descriptors.into_iter().map(above);
+        let answer = File::from(descriptors.next()??);
+        let claim = Claim::from(descriptors.next()??);
+        let descriptors: Vec<OwnedFd> = descriptors.collect::<Option<_>>()?;
         (!is_refused && descriptors.len() == packet.numbers.len()).then_some(Received {
             packet,
             answer,
+            claim,
             descriptors,
         })
     }
 }
 
-/// In the copy: what a program that is started finds in place. Identity last, as whoever has it may do less.
+/// In a copy that ends with it: serves a call. The exit status is told if nobody can wait for this process.
+fn serve_call(received: Received, run: &impl Fn(Vec<Vec<u8>>) -> u8) -> u8 {
+    if !received.begin() {
+        return NOT_STARTED;
+    }
+    let Received { packet, answer, descriptors, .. } = received;
+    let mut answer = (packet.parent == Parent::Server).then_some(answer);
+    let status = match become_called(&packet, descriptors) {
+        Ok(()) => run(packet.words()),
+        Err(_) => NOT_STARTED,
+    };
+    if let Some(answer) = &mut answer {
+        let _ = answer.write_all(&[status]);
+    }
+    status
+}
+
+/// What a program that is started finds in place. Identity last, as whoever has it may do less.
 fn become_called(packet: &Packet, descriptors: Vec<OwnedFd>) -> io::Result<()> {
     signal::default(Signal::SIGCHLD);
     signal::default(Signal::SIGPIPE);
@@ -149,20 +205,69 @@ fn become_called(packet: &Packet, descriptors: Vec<OwnedFd>) -> io::Result<()> {
     packet.identity().map_or(Ok(()), |identity| identity.assume())
 }
 
+/// What a copy that stays finds again for each call: the standard descriptors, and the environment.
+struct Original {
+    standard: Vec<OwnedFd>,
+    environment: Vec<u8>,
+    /// A call had an environment of its own.
+    is_environment_replaced: bool,
+}
+
+impl Original {
+    fn note() -> io::Result<Original> {
+        let standard =
+            [0, 1, 2].into_iter().map(|number| descriptor::copy_above(number, packet::NUMBERS_END));
+        Ok(Original {
+            standard: standard.collect::<io::Result<_>>()?,
+            environment: Environment::inherited().strings()?,
+            is_environment_replaced: false,
+        })
+    }
+
+    /// Serves a call. Its exit status is told before its descriptors are let go: whoever sees their end can ask for it.
+    fn serve_call(&mut self, received: Received, run: &impl Fn(Vec<Vec<u8>>) -> u8) -> u8 {
+        if !received.begin() {
+            return NOT_STARTED;
+        }
+        let Received { packet, mut answer, descriptors, .. } = received;
+        if self.is_environment_replaced && packet.environment.is_none() {
+            environment::replace(&self.environment);
+        }
+        self.is_environment_replaced = packet.environment.is_some();
+        let status = match become_called(&packet, descriptors) {
+            Ok(()) => run(packet.words()),
+            Err(_) => NOT_STARTED,
+        };
+        signal::ignore(Signal::SIGPIPE);
+        let _ = answer.write_all(&[status]);
+        self.put_back(&packet.numbers);
+        status
+    }
+
+    fn put_back(&self, numbers: &[u8]) {
+        for number in numbers {
+            match self.standard.get(usize::from(*number)) {
+                // A number that exists can be placed over.
+                Some(standard) => drop(descriptor::place(standard, RawFd::from(*number))),
+                None => descriptor::close_numbers([RawFd::from(*number)]),
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::account::Identity;
-    use crate::environment::Environment;
     use crate::fork_server::{Call, ForkServer};
-    use crate::process::{Ended, wait_for};
+    use crate::process::{Ended, Pid, wait_for};
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     use std::io::Read;
-    use std::os::fd::AsFd;
+    use std::os::fd::{AsFd, BorrowedFd};
     use std::path::PathBuf;
 
     /// A server whose copies write their arguments and the variable A to descriptor 1, and exit with the number of arguments.
-    fn server() -> ForkServer {
+    fn server(calls: u32) -> ForkServer {
         let (socket, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
         let pid = process::fork(|| {
@@ -170,20 +275,18 @@ mod tests {
             process::signal_at_parents_death(Signal::SIGKILL).unwrap();
             let server = Server { socket: theirs.try_clone().unwrap() };
             descriptor::close_numbers([theirs.as_raw_fd(), socket.as_raw_fd()]);
-            server.serve(
-                || (),
-                |words| {
-                    let said = [words.concat(), environment::get("A").unwrap_or_default()].concat();
-                    let _ = descriptor::output().write_all(&said);
-                    u8::try_from(words.len()).unwrap()
-                },
-            );
+            server.serve(&Copies { between: || (), calls }, |words| {
+                let said = [words.concat(), environment::get("A").unwrap_or_default()].concat();
+                let _ = descriptor::output().write_all(&said);
+                u8::try_from(words.len()).unwrap()
+            });
             0
         })
         .unwrap();
         drop(theirs);
         let program = PathBuf::from("/proc/self/exe");
-        let server = ForkServer { pid, socket, mark: Mark::of(&program).unwrap(), program };
+        let end = process::watch(pid).unwrap();
+        let server = ForkServer { pid, end, socket, mark: Mark::of(&program).unwrap(), program };
         assert!(server.is_ready());
         server
     }
@@ -214,7 +317,7 @@ mod tests {
 
     #[test]
     fn copies_have_what_their_calls_give_them_and_nothing_of_one_another() {
-        let server = server();
+        let server = server(1);
         let mut environment = Environment::empty();
         environment.set("A", "x=y");
         for parent in [Parent::Server, Parent::Starter] {
@@ -227,11 +330,84 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_stays_serves_so_many_calls_and_each_finds_what_the_first_did() {
+        let server = server(3);
+        let mut environment = Environment::empty();
+        environment.set("A", "x=y");
+        let mut served: Vec<(Pid, String)> = Vec::new();
+        for number in 0..12 {
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            let environment = (number % 2 == 0).then_some(&environment);
+            let call = Call {
+                arguments: vec![number.to_string().into_bytes()],
+                environment,
+                identity: None,
+                descriptors: &[(writer.as_fd(), 1), (writer.as_fd(), 7)],
+                parent: Parent::Starter,
+            };
+            let copy = server.call(&call).unwrap();
+            drop(writer);
+            let mut said = String::new();
+            reader.read_to_string(&mut said).unwrap();
+            let pid = copy.pid();
+            // The end of its output is seen while it may still live; its status is there already.
+            assert_eq!(copy.wait(), Some(1));
+            served.push((pid, said));
+        }
+        for (number, (_, said)) in served.iter().enumerate() {
+            assert_eq!(*said, if number % 2 == 0 { format!("{number}x=y") } else { number.to_string() });
+        }
+        let mut copies: Vec<Pid> = served.iter().map(|(pid, _)| *pid).collect();
+        let calls = |pid: &Pid| served.iter().filter(|(served_by, _)| served_by == pid).count();
+        assert!(copies.iter().any(|pid| calls(pid) > 1) && copies.iter().all(|pid| calls(pid) <= 3));
+        copies.sort();
+        copies.dedup();
+        // Whoever waits for a call ends with the last one who could make it.
+        drop(server);
+        for pid in copies {
+            assert_eq!(wait_for(pid).unwrap(), Ended::Exited(1));
+        }
+    }
+
+    /// A copy that is at work keeps the socket of its server open.
+    #[test]
+    fn a_server_that_dies_while_a_copy_works_is_missed_and_the_call_is_not_begun() {
+        let server = server(2);
+        let call = |descriptors: &[(BorrowedFd<'_>, RawFd)]| {
+            server.call(&Call {
+                arguments: vec![vec![b'x'; 1 << 14]],
+                environment: None,
+                identity: None,
+                descriptors,
+                parent: Parent::Server,
+            })
+        };
+        // It fills the pipe, which nobody reads.
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        nix::fcntl::fcntl(&writer, nix::fcntl::F_SETPIPE_SZ(4096)).unwrap();
+        let busy = call(&[(writer.as_fd(), 1)]).unwrap();
+        drop(writer);
+        process::kill(server.pid, Signal::SIGKILL).unwrap();
+        wait_for(server.pid).unwrap();
+        assert!(!server.is_current());
+        let (mut untouched, writer) = std::io::pipe().unwrap();
+        assert!(call(&[(writer.as_fd(), 1)]).is_err());
+        drop(writer);
+        let mut said = Vec::new();
+        reader.read_to_end(&mut said).unwrap();
+        assert_eq!((said.len(), busy.wait()), (1 << 14, Some(1)));
+        // The copy has come to the other call by now, or will, and lets it go.
+        said.clear();
+        untouched.read_to_end(&mut said).unwrap();
+        assert_eq!(said, b"");
+    }
+
+    #[test]
     fn a_copy_that_cannot_become_whom_it_is_to_be_does_nothing() {
         if account::effective_uid() == 0 {
             return;
         }
-        let server = server();
+        let server = server(1);
         let (mut reader, writer) = std::io::pipe().unwrap();
         let copy = server
             .call(&Call {
@@ -250,14 +426,14 @@ mod tests {
 
     #[test]
     fn nonsense_is_not_answered_and_harms_nobody() {
-        let server = server();
+        let server = server(1);
         nix::unistd::write(&server.socket, b"nonsense").unwrap();
         assert_eq!(call(&server, &["a"], None, Parent::Server), ("a".to_owned(), Some(1)));
     }
 
     #[test]
     fn a_server_that_is_gone_is_known_as_such() {
-        let server = server();
+        let server = server(1);
         assert!(server.is_current());
         process::kill(server.pid, Signal::SIGKILL).unwrap();
         wait_for(server.pid).unwrap();

@@ -7,7 +7,7 @@
 //! Manual   qmail-lspawn(8).    Next in the flow: deliver::local.
 
 use super::request::Request;
-use super::{Agent, Ends, Stage, report};
+use super::{Agent, Ends, Process, Stage, report};
 use crate::setup::home::Home;
 use crate::users::{self, Controller, Trouble};
 use std::io;
@@ -20,7 +20,7 @@ use unix::environment::Environment;
 use unix::exec::{self, Search};
 use unix::failure::Failure;
 use unix::fork_server::{Call, KeptProgram, Parent};
-use unix::process::{Ended, Pid};
+use unix::process::Ended;
 use unix::program::{Exit, Invocation};
 
 /// The program's entry. Its argument is what a mailbox without instructions gets: the default delivery.
@@ -67,7 +67,7 @@ impl Agent for LocalAgent<'_> {
         }
     }
 
-    fn begin(&mut self, home: &Home, request: &Request, ends: &Ends) -> Option<(Stage, Pid)> {
+    fn begin(&mut self, home: &Home, request: &Request, ends: &Ends) -> Option<(Stage, Process)> {
         match users::find_assigned(home, request.local_part()) {
             Ok(Some((controller, _))) => {
                 Some((Stage::Delivery, self.call_local(home, request, &controller, ends).ok()??))
@@ -85,7 +85,7 @@ impl Agent for LocalAgent<'_> {
         ended: Ended,
         output: &[u8],
         ends: &Ends,
-    ) -> Result<Option<Pid>, u8> {
+    ) -> Result<Option<Process>, u8> {
         let call = |controller: Controller| self.call_local(home, request, &controller, ends);
         users::answer_of_getpw(ended, output).and_then(call).map_err(Trouble::exit)
     }
@@ -101,7 +101,7 @@ impl Agent for LocalAgent<'_> {
 
 impl LocalAgent<'_> {
     /// Asks a copy of qmail-getpw, whose answer comes by the pipe for the report.
-    fn call_getpw(&mut self, home: &Home, request: &Request, ends: &Ends) -> Option<Pid> {
+    fn call_getpw(&mut self, home: &Home, request: &Request, ends: &Ends) -> Option<Process> {
         let prepare = || {
             ends.lower_limits();
             directory::enter(home.path())?;
@@ -114,7 +114,7 @@ impl LocalAgent<'_> {
             descriptors: &[(ends.report.as_fd(), 1)],
             parent: Parent::Starter,
         };
-        Some(self.lookup.keep_and_call(prepare, &call)?.pid())
+        self.lookup.keep_and_call(prepare, &call).map(Process::Copy)
     }
 
     /// Lets a copy of qmail-local deliver, as the mailbox owner. `None`: it has to be run as ever.
@@ -124,7 +124,7 @@ impl LocalAgent<'_> {
         request: &Request,
         controller: &Controller,
         ends: &Ends,
-    ) -> Result<Option<Pid>, Trouble> {
+    ) -> Result<Option<Process>, Trouble> {
         let prepare = || {
             ends.lower_limits();
             directory::enter(home.path())
@@ -136,7 +136,7 @@ impl LocalAgent<'_> {
             descriptors: &ends.descriptors(),
             parent: Parent::Starter,
         };
-        Ok(self.delivery.keep_and_call(prepare, &call).map(|copy| copy.pid()))
+        Ok(self.delivery.keep_and_call(prepare, &call).map(|copy| Process::Child(copy.pid())))
     }
 
     fn become_local(&self, home: &Home, request: &Request) -> Result<std::convert::Infallible, Trouble> {

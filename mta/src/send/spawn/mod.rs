@@ -17,6 +17,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 use unix::failure::Failure;
+use unix::fork_server::Copy;
 use unix::limits::{self, Resource};
 use unix::poll::{self, Interest};
 use unix::process::{self, Ended, Pid};
@@ -40,7 +41,7 @@ pub trait Agent {
 
     /// Begins the delivery by a copy of a program, or with what has to be looked up before, by a copy of another. `None`: a
     /// child has to [`run`](Agent::run).
-    fn begin(&mut self, _: &Home, _: &Request, _: &Ends) -> Option<(Stage, Pid)> {
+    fn begin(&mut self, _: &Home, _: &Request, _: &Ends) -> Option<(Stage, Process)> {
         None
     }
 
@@ -48,7 +49,7 @@ pub trait Agent {
     ///
     /// # Errors
     /// The exit status that says why there is nothing to be delivered.
-    fn found(&mut self, _: &Home, _: &Request, _: Ended, _: &[u8], _: &Ends) -> Result<Option<Pid>, u8> {
+    fn found(&mut self, _: &Home, _: &Request, _: Ended, _: &[u8], _: &Ends) -> Result<Option<Process>, u8> {
         Ok(None)
     }
 
@@ -101,12 +102,37 @@ pub enum Stage {
     Delivery,
 }
 
+/// Who is at work on a delivery.
+pub enum Process {
+    /// A child of ours, whose end is the end of the work.
+    Child(Pid),
+    /// A child that goes on to something else then, and tells us so; it may end all the same.
+    Copy(Copy),
+}
+
+impl Process {
+    fn pid(&self) -> Pid {
+        match self {
+            Process::Child(pid) => *pid,
+            Process::Copy(copy) => copy.pid(),
+        }
+    }
+
+    /// How its work ended, if it was told. To be asked when its output has ended, before which a copy has told it, or it is dead.
+    fn told(&self) -> Option<Ended> {
+        match self {
+            Process::Child(_) => None,
+            Process::Copy(copy) => copy.wait().map(Ended::Exited),
+        }
+    }
+}
+
 /// A delivery that is under way.
 struct Running {
     request: Request,
     message: File,
     stage: Stage,
-    pid: Pid,
+    process: Process,
     pipe: File,
     output: Vec<u8>,
     /// Nobody holds the other end of the pipe any more.
@@ -203,7 +229,10 @@ impl<A: Agent> Engine<'_, A> {
         let Some(running) = self.running.get_mut(&slot) else { return };
         let mut piece = [0; 4096];
         match running.pipe.read(&mut piece) {
-            Ok(0) => running.at_end = true,
+            Ok(0) => {
+                running.at_end = true;
+                running.ended = running.ended.or_else(|| running.process.told());
+            }
             Ok(length) => {
                 running.output.extend_from_slice(piece.get(..length).unwrap_or_default());
                 self.agent.bound(&mut running.output);
@@ -215,8 +244,9 @@ impl<A: Agent> Engine<'_, A> {
 
     fn reap(&mut self) {
         while let Some((pid, ended)) = process::reap_any() {
-            if let Some(running) = self.running.values_mut().find(|running| running.pid == pid) {
-                running.ended = Some(ended);
+            // A copy may have told the end of one of them, and died at another.
+            for running in self.running.values_mut().filter(|running| running.process.pid() == pid) {
+                running.ended = running.ended.or_else(|| running.process.told()).or(Some(ended));
             }
         }
     }
@@ -304,11 +334,11 @@ impl<A: Agent> Engine<'_, A> {
         let message = self.open_message(request)?;
         let (reader, writer) = descriptor::pipe().map_err(|_| NO_PIPE)?;
         let ends = Ends { message: &message, report: &writer, open_files: self.open_files };
-        let (stage, pid) = match self.agent.begin(self.home, request, &ends) {
+        let (stage, process) = match self.agent.begin(self.home, request, &ends) {
             Some(begun) => begun,
             None => (Stage::Delivery, self.fork(request, &ends)?),
         };
-        Ok(Running::new(request.clone(), message, stage, pid, reader))
+        Ok(Running::new(request.clone(), message, stage, process, reader))
     }
 
     /// Goes on after the lookup, or says in a report why not.
@@ -321,21 +351,21 @@ impl<A: Agent> Engine<'_, A> {
     ) -> Result<Running, Vec<u8>> {
         let (reader, writer) = descriptor::pipe().map_err(|_| NO_PIPE)?;
         let ends = Ends { message: &message, report: &writer, open_files: self.open_files };
-        let pid = match self.agent.found(self.home, &request, ended, found, &ends) {
-            Ok(Some(pid)) => pid,
+        let process = match self.agent.found(self.home, &request, ended, found, &ends) {
+            Ok(Some(process)) => process,
             Ok(None) => self.fork(&request, &ends)?,
             Err(code) => return Err(self.agent.report(Ended::Exited(code), b"")),
         };
-        Ok(Running::new(request, message, Stage::Delivery, pid, reader))
+        Ok(Running::new(request, message, Stage::Delivery, process, reader))
     }
 
     /// Starts a child that becomes the agent.
-    fn fork(&self, request: &Request, ends: &Ends) -> Result<Pid, &'static [u8]> {
+    fn fork(&self, request: &Request, ends: &Ends) -> Result<Process, &'static [u8]> {
         let child = || match ends.place() {
             Ok(()) => self.agent.run(self.home, request),
             Err(_) => Exit::TEMPORARY.0,
         };
-        process::fork(child).map_err(|_| &b"Zqmail-spawn unable to fork. (#4.3.0)\n"[..])
+        process::fork(child).map(Process::Child).map_err(|_| &b"Zqmail-spawn unable to fork. (#4.3.0)\n"[..])
     }
 
     /// The message must be a file that qmail-queue wrote: whoever else could make one here is not trusted.
@@ -360,9 +390,9 @@ impl<A: Agent> Engine<'_, A> {
 const NO_PIPE: &[u8] = b"Zqmail-spawn unable to create pipe. (#4.3.0)\n";
 
 impl Running {
-    fn new(request: Request, message: File, stage: Stage, pid: Pid, pipe: OwnedFd) -> Running {
+    fn new(request: Request, message: File, stage: Stage, process: Process, pipe: OwnedFd) -> Running {
         let pipe = File::from(pipe);
-        Running { request, message, stage, pid, pipe, output: Vec::new(), at_end: false, ended: None }
+        Running { request, message, stage, process, pipe, output: Vec::new(), at_end: false, ended: None }
     }
 }
 

@@ -6,7 +6,7 @@
 //! Manual   qmail-rspawn(8).    Next in the flow: deliver::remote.
 
 use super::request::Request;
-use super::{Agent, Ends, Stage, report};
+use super::{Agent, Ends, Process, Stage, report};
 use crate::queue::layout;
 use crate::setup::home::Home;
 use std::fs::OpenOptions;
@@ -16,7 +16,7 @@ use unix::environment::{self, Environment};
 use unix::exec::{self, Search};
 use unix::failure::{self, Failure};
 use unix::fork_server::{Call, KeptProgram, Parent};
-use unix::process::{Ended, Pid};
+use unix::process::Ended;
 use unix::program::{Exit, Invocation};
 
 /// Bytes of the table of hosts that timed out.
@@ -54,7 +54,7 @@ impl Agent for RemoteAgent {
         if failure::is_temporary(&error) { Exit::TEMPORARY.0 } else { Exit::PERMANENT.0 }
     }
 
-    fn begin(&mut self, _: &Home, request: &Request, ends: &Ends) -> Option<(Stage, Pid)> {
+    fn begin(&mut self, _: &Home, request: &Request, ends: &Ends) -> Option<(Stage, Process)> {
         if environment::get(VARIABLE).is_some() {
             return None;
         }
@@ -69,7 +69,7 @@ impl Agent for RemoteAgent {
             descriptors: &ends.descriptors(),
             parent: Parent::Starter,
         };
-        Some((Stage::Delivery, self.remote.keep_and_call(prepare, &call)?.pid()))
+        Some((Stage::Delivery, Process::Copy(self.remote.keep_and_call(prepare, &call)?)))
     }
 
     fn report(&self, ended: Ended, output: &[u8]) -> Vec<u8> {
