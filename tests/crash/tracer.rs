@@ -97,8 +97,6 @@ impl Tracer {
             }
             Job::LeaveOut(ordinal) => {
                 expression(format!("inject=fsync:retval=0:when={ordinal}"));
-                // Without threads, which are counted apart, qmail-queue syncs in turn.
-                expression("inject=clone3:error=EAGAIN".to_owned());
                 // This one promises nothing, but a disk without a cache has the data then.
                 expression("inject=sync_file_range:retval=0".to_owned());
             }

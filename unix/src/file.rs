@@ -1,8 +1,10 @@
 //! Files: the suite's ways of opening one, and of putting one on disk so that a power cut keeps it.
 
+use crate::process;
 use nix::errno::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -108,50 +110,55 @@ pub fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Threads that wait for the disk at the same time, at most.
-const WAITING_TOGETHER: usize = 64;
+/// Files that are synced in turn; more of them are shared out among as many threads.
+const IN_TURN: usize = 8;
 /// A thread that only waits needs next to nothing.
 const STACK: usize = 64 * 1024;
 
-/// Puts files (and directories: the names in them) on disk and waits for all of them at once; the results in the same
-/// order.
+/// Puts files (and directories: the names in them) on disk and waits for all of them; the results in the same order.
 ///
-/// A journal commits together what is waited for together, so many files take hardly longer than one. One after
-/// the other, each would wait for a flush of its own. The threads that wait have ended when this returns. Where none can
-/// be had (a limit on processes) the files are waited for in turn.
+/// All of them are begun before the first is waited for. So the journal has them in the commit that this first one waits for, and
+/// the others find that done; each of them still asks the disk to empty its cache, which many can ask at the same time. For a few
+/// files threads would cost more than they save (measured on ext4: a third of the messages a second, and twice the processor time).
+/// They have ended when this returns; where none can be had, files are synced in turn.
 pub fn sync_together(files: &[&File]) -> Vec<io::Result<()>> {
-    keep_one_arena();
-    let sync_all = |share: &[&File]| share.iter().map(|file| file.sync_all()).collect::<Vec<_>>();
+    files.iter().for_each(|file| begin_writing(file));
+    let Some((first, others)) = files.split_first() else { return Vec::new() };
+    let first = first.sync_all();
+    let others = if others.len() < IN_TURN { sync_in_turn(others) } else { sync_in_threads(others) };
+    std::iter::once(first).chain(others).collect()
+}
+
+fn sync_in_turn(files: &[&File]) -> Vec<io::Result<()>> {
+    files.iter().map(|file| file.sync_all()).collect()
+}
+
+fn sync_in_threads(files: &[&File]) -> Vec<io::Result<()>> {
+    process::keep_one_arena();
     // A thread that died has synced nothing that counts.
     let unsynced = |share: &[&File]| share.iter().map(|_| Err(io::ErrorKind::Other.into())).collect();
-    let share = files.len().div_ceil(WAITING_TOGETHER).max(1);
     std::thread::scope(|scope| {
-        let mut shares = files.chunks(share);
-        let own = shares.next().unwrap_or_default();
-        let others: Vec<_> = shares
+        let begun: Vec<_> = files
+            .chunks(files.len().div_ceil(IN_TURN))
             .map(|share| {
                 let thread = std::thread::Builder::new().stack_size(STACK);
-                (share, thread.spawn_scoped(scope, move || sync_all(share)))
+                (share, thread.spawn_scoped(scope, move || sync_in_turn(share)))
             })
             .collect();
-        let mut results = sync_all(own);
-        for (share, thread) in others {
-            results.extend(match thread {
-                Ok(thread) => thread.join().unwrap_or_else(|_| unsynced(share)),
-                Err(_) => sync_all(share),
-            });
-        }
-        results
+        let results = begun.into_iter().flat_map(|(share, thread)| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|_| unsynced(share)),
+            Err(_) => sync_in_turn(share),
+        });
+        results.collect()
     })
 }
 
-/// Without this the C library sets up to 128 MB of addresses aside for each new thread, which takes its time and counts
-/// against limits on memory.
-fn keep_one_arena() {
-    // SAFETY: the call sets a number of the allocator, which guards it with its own lock. Its failure changes nothing.
-    #[cfg(target_env = "gnu")]
+/// Lets the kernel begin to write, and does not wait. It promises nothing: whether it worked is what a sync says.
+fn begin_writing(file: &File) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the call takes numbers and touches no memory of ours; 0 and 0 are the whole file.
     unsafe {
-        nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1)
+        nix::libc::sync_file_range(file.as_raw_fd(), 0, 0, nix::libc::SYNC_FILE_RANGE_WRITE)
     };
 }
 

@@ -94,10 +94,18 @@ fn owner_of(sender: &[u8]) -> &[u8] {
     if sender == DOUBLE_BOUNCE_SENDER { sender } else { sender.strip_suffix(b"-@[]").unwrap_or(sender) }
 }
 
-/// Tells the sender of a finished message of the recipients that failed, if any did.
+/// Tells the sender of a finished message of the recipients that failed, if any did. `before_fork` is called before a process is
+/// made for that.
 ///
 /// False if that has to be tried again later.
-pub fn send(message: MessageNumber, sender: &[u8], home: &Home, settings: &Settings, log: &mut Log) -> bool {
+pub fn send(
+    message: MessageNumber,
+    sender: &[u8],
+    home: &Home,
+    settings: &Settings,
+    before_fork: impl FnOnce(),
+    log: &mut Log,
+) -> bool {
     let path = Kind::Bounce.path(message);
     match fs::metadata(&path) {
         Err(error) if failure::is_absent(&error) => return true,
@@ -111,8 +119,11 @@ pub fn send(message: MessageNumber, sender: &[u8], home: &Home, settings: &Setti
     let notice = Notice::for_sender(sender);
     if notice == Notice::Discard {
         log.triple_bounce(message);
-    } else if !inject(message, sender, &notice, home, settings, log) {
-        return false;
+    } else {
+        before_fork();
+        if !inject(message, sender, &notice, home, settings, log) {
+            return false;
+        }
     }
     let removed = fs::remove_file(&path).is_ok();
     if !removed {

@@ -92,7 +92,7 @@ fn stray(message: MessageNumber, wall: i64) -> Option<File> {
 }
 
 fn remove(message: MessageNumber, cleaner: &mut Cleaner, log: &mut Log) {
-    if cleaner.remove_message(message) == Answer::Failed {
+    if cleaner.remove_stray(message) == Answer::Failed {
         log.warning(format!("qmail-clean unable to clean up foop/{message}"));
     }
 }

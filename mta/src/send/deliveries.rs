@@ -121,12 +121,6 @@ impl Deliveries {
         if blocked { None } else { self.schedule.next_due() }
     }
 
-    /// Whether an attempt is due that has to wait until another ends.
-    pub fn is_saturated(&self, steady: i64) -> bool {
-        let is_due = self.pass.is_some() || self.schedule.next_due().is_some_and(|due| due <= steady);
-        is_due && (self.slots.free().is_none() || self.jobs.len() >= self.job_limit)
-    }
-
     fn can_start(&self) -> bool {
         self.spawner.can_take() && self.slots.free().is_some()
     }

@@ -3,50 +3,25 @@
 use super::channel::Channel;
 use super::cleaner::{Answer, Cleaner};
 use super::log::Log;
-use super::preprocess;
+use super::preprocess::{self, Synced};
 use super::route::Routing;
+use super::syncing::Syncing;
 use crate::queue::layout::{Kind, MessageNumber};
 use crate::queue::trigger::Trigger;
 use std::fs::{self, ReadDir};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 /// Seconds from one look to the next if nobody pulls the trigger.
 const INTERVAL: i64 = 1500;
-/// Messages that are prepared together before deliveries get their turn again.
+/// Messages that are prepared together.
 const BATCH: usize = 64;
-/// How long deliveries have their turn at most. They may all be slow, and new mail must not wait for them.
-const LONGEST_REST: Duration = Duration::from_millis(100);
-
 /// The look into todo that is under way, if any, and the time of the next one.
 pub struct Intake {
     trigger: Trigger,
     next_look: i64,
     entries: Option<ReadDir>,
-    rest: Rest,
-}
-
-/// The turn of deliveries after a batch of new mail: as many as there were messages.
-///
-/// A batch takes as long as the disk does, and deliveries that end meanwhile are not followed by others. Were one batch
-/// followed by the next, a stream of new mail would let deliveries happen only in between.
-struct Rest {
-    owed: usize,
-    until: Instant,
-}
-
-impl Rest {
-    fn after(batch: usize) -> Rest {
-        let now = Instant::now();
-        Rest { owed: batch, until: now.checked_add(LONGEST_REST).unwrap_or(now) }
-    }
-
-    /// How long it still takes if no delivery ends.
-    fn left(&self) -> Option<Duration> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        (self.owed > 0 && !left.is_zero()).then_some(left)
-    }
+    syncing: Option<Syncing>,
 }
 
 /// A message that is ready for delivery, with the channels on which it has recipients.
@@ -55,30 +30,36 @@ pub type Ready = (MessageNumber, Vec<Channel>);
 impl Intake {
     /// The first look is due at once.
     pub fn new(steady: i64) -> Intake {
-        Intake { trigger: Trigger::arm(), next_look: steady, entries: None, rest: Rest::after(0) }
+        Intake { trigger: Trigger::arm(), next_look: steady, entries: None, syncing: None }
     }
 
-    /// What to wait for.
+    /// What to wait for: the trigger, if nothing is under way.
     pub fn trigger(&self) -> Option<BorrowedFd<'_>> {
-        self.trigger.descriptor()
+        self.trigger.descriptor().filter(|_| self.syncing.is_none() && self.entries.is_none())
     }
 
-    /// When there is something to do although nobody pulls the trigger.
-    pub fn next_due(&self, steady: i64) -> i64 {
-        if self.entries.is_some() { steady } else { self.next_look }
+    /// What else: the batch that is on its way to the disk.
+    pub fn batch(&self) -> Option<BorrowedFd<'_>> {
+        self.syncing.as_ref()?.descriptor()
     }
 
-    /// Deliveries have ended.
-    pub fn deliveries_ended(&mut self, count: usize) {
-        self.rest.owed = self.rest.owed.saturating_sub(count);
+    /// When there is something to do although nobody pulls the trigger. Nothing, while a batch waits for the disk.
+    pub fn next_due(&self, steady: i64) -> Option<i64> {
+        match &self.syncing {
+            Some(Syncing::Running { .. }) => None,
+            Some(Syncing::Over(_)) => Some(steady),
+            None if self.entries.is_some() => Some(steady),
+            None => Some(self.next_look),
+        }
     }
 
-    /// How long new mail has to wait, at most, if there are deliveries that wait for others to end.
-    pub fn rest(&self) -> Option<Duration> {
-        self.rest.left()
+    /// Waits for the batch that is on its way to the disk: nobody may fork meanwhile.
+    pub fn wait(&mut self) {
+        self.syncing = self.syncing.take().map(Syncing::wait);
     }
 
-    /// Prepares the next batch, if the trigger was pulled, the time has come, or a look is under way.
+    /// Takes a batch that is on disk, and then prepares the next one, if the trigger was pulled, the time has come, or a look is under
+    /// way.
     pub fn step(
         &mut self,
         pulled: bool,
@@ -87,28 +68,19 @@ impl Intake {
         cleaner: &mut Cleaner,
         log: &mut Log,
     ) -> Vec<Ready> {
-        if self.entries.is_none() && (pulled || steady >= self.next_look) {
-            self.begin_look(steady, log);
-        }
-        let batch = self.next_batch();
-        let size = batch.len();
-        let prepared =
-            batch.into_iter().filter_map(|message| preprocess::prepare(message, routing, log)).collect();
-        let mut ready = Vec::new();
-        for prepared in preprocess::sync(prepared, log) {
-            match cleaner.remove_todo(prepared.message) {
-                Answer::Done => ready.push((prepared.message, prepared.channels)),
-                // It is still in todo and will be prepared again.
-                Answer::Failed => {
-                    log.warning(format!(
-                        "qmail-clean unable to clean up {}",
-                        Kind::Todo.name(prepared.message)
-                    ));
-                }
-                Answer::Lost => break,
+        let ready = match self.syncing.take_if(|syncing| syncing.is_over()) {
+            Some(syncing) => take(syncing.finish(), cleaner, log),
+            None => Vec::new(),
+        };
+        if self.syncing.is_none() {
+            if self.entries.is_none() && (pulled || steady >= self.next_look) {
+                self.begin_look(steady, log);
             }
+            let batch = self.next_batch();
+            let prepare = |message| preprocess::prepare(message, routing, log);
+            let prepared: Vec<_> = batch.into_iter().filter_map(prepare).collect();
+            self.syncing = (!prepared.is_empty()).then(|| Syncing::begin(prepared));
         }
-        self.rest = Rest::after(size);
         ready
     }
 
@@ -138,4 +110,25 @@ impl Intake {
         }
         batch
     }
+}
+
+/// Takes messages that are on disk out of todo.
+fn take(synced: Synced, cleaner: &mut Cleaner, log: &mut Log) -> Vec<Ready> {
+    for name in &synced.unsafe_names {
+        log.warning(format!("trouble fsyncing {name}"));
+    }
+    let messages: Vec<MessageNumber> = synced.safe.iter().map(|prepared| prepared.message).collect();
+    let mut ready = Vec::with_capacity(messages.len());
+    for (prepared, answer) in synced.safe.into_iter().zip(cleaner.remove_todo(&messages)) {
+        match answer {
+            Answer::Done => ready.push((prepared.message, prepared.channels)),
+            // It is still in todo and will be prepared again.
+            Answer::Failed => {
+                let name = Kind::Todo.name(prepared.message);
+                log.warning(format!("qmail-clean unable to clean up {name}"));
+            }
+            Answer::Lost => {}
+        }
+    }
+    ready
 }

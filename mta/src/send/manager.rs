@@ -8,7 +8,7 @@ mod obey;
 use super::births::Births;
 use super::bounce;
 use super::channel::{ByChannel, Channel};
-use super::cleaner::{Answer, Cleaner};
+use super::cleaner::Cleaner;
 use super::cleanup::Cleanup;
 use super::deliveries::{Deliveries, Shared, TROUBLE_RETRY, read_sender};
 use super::intake::Intake;
@@ -127,6 +127,7 @@ impl Manager {
             }
             self.reload_unread(now, log);
             self.remove_finished(now, log);
+            self.take_answers_of_cleaner(log);
             self.notice_lost_helpers(log);
         }
         let now = Now::read();
@@ -171,13 +172,13 @@ impl Manager {
 
     /// Waits until something is ready or due; whether the trigger was pulled.
     fn wait(&mut self, signals: &Signals, now: Now, log: &mut Log) -> bool {
-        let rest = self.rest_of_new_mail(now);
-        let sleep = self.next_due(now, rest.is_some()).saturating_sub(now.steady).clamp(0, LONGEST_SLEEP);
+        let sleep = self.next_due(now).saturating_sub(now.steady).clamp(0, LONGEST_SLEEP);
         let limit = Duration::from_secs(u64::try_from(sleep).unwrap_or(0));
-        let limit = rest.map_or(limit, |rest| limit.min(rest));
         let mut waiting: Vec<(BorrowedFd<'_>, Interest)> = vec![(signals.as_fd(), Interest::Read)];
-        let trigger = self.intake.trigger().filter(|_| !self.shared.exit_asap && rest.is_none());
+        let trigger = self.intake.trigger().filter(|_| !self.shared.exit_asap);
         waiting.extend(trigger.map(|descriptor| (descriptor, Interest::Read)));
+        let batch = self.intake.batch().filter(|_| !self.shared.exit_asap);
+        waiting.extend(batch.map(|descriptor| (descriptor, Interest::Read)));
         waiting.extend(self.cleaner.descriptor().map(|descriptor| (descriptor, Interest::Read)));
         waiting.extend(self.orders.interests());
         for channel in Channel::ALL {
@@ -189,17 +190,11 @@ impl Manager {
         trigger.is_some() && ready.get(1).copied().unwrap_or(false)
     }
 
-    /// How long new mail has to wait, at most, for deliveries to have their turn.
-    fn rest_of_new_mail(&self, now: Now) -> Option<Duration> {
-        let is_saturated = |channel: &Channel| self.deliveries.get(*channel).is_saturated(now.steady);
-        self.intake.rest().filter(|_| Channel::ALL.iter().any(is_saturated))
-    }
-
-    fn next_due(&self, now: Now, new_mail_rests: bool) -> i64 {
+    fn next_due(&self, now: Now) -> i64 {
         let mut due: Vec<i64> = self.finished.next_due().into_iter().chain(self.unread.next_due()).collect();
         due.extend(self.orders.are_pending().then_some(now.steady));
         if !self.shared.exit_asap {
-            due.extend((!new_mail_rests).then(|| self.intake.next_due(now.steady)));
+            due.extend(self.intake.next_due(now.steady));
             due.push(self.cleanup.next_due(now.steady));
             due.extend(Channel::ALL.iter().filter_map(|channel| self.deliveries.get(*channel).next_due()));
         }
@@ -217,7 +212,6 @@ impl Manager {
                 continue;
             }
             let reports = deliveries.spawner().read_reports();
-            self.intake.deliveries_ended(reports.len());
             for report in reports {
                 let complete =
                     self.deliveries.get_mut(channel).take_report(&report, now, &mut self.shared, log);
@@ -227,9 +221,6 @@ impl Manager {
     }
 
     fn take_new_mail(&mut self, pulled: bool, now: Now, log: &mut Log) {
-        if !pulled && self.rest_of_new_mail(now).is_some() {
-            return;
-        }
         let ready = self.intake.step(pulled, now.steady, &self.shared.routing, &mut self.cleaner, log);
         for (message, channels) in ready {
             // Noted before anything can set the clock. Trouble is met again, and told, when the message is due.
@@ -291,7 +282,8 @@ impl Manager {
         let is_told = if self.removed.contains(&message) {
             unlink_if_there(&Kind::Bounce.path(message), log)
         } else {
-            bounce::send(message, &sender, &self.home, &self.shared.settings, log)
+            let (home, settings) = (&self.home, &self.shared.settings);
+            bounce::send(message, &sender, home, settings, || self.intake.wait(), log)
         };
         if !is_told {
             return false;
@@ -304,15 +296,20 @@ impl Manager {
         self.shared.births.forget(message);
         self.shared.held.remove(&message);
         self.removed.remove(&message);
-        if self.cleaner.remove_message(message) == Answer::Failed {
+        self.cleaner.remove_message(message);
+        true
+    }
+
+    /// Hears of what qmail-clean could not remove: it stays until it is old enough to be stray.
+    fn take_answers_of_cleaner(&mut self, log: &mut Log) {
+        self.cleaner.check();
+        for message in self.cleaner.take_failed() {
             log.warning(format!("qmail-clean unable to clean up foop/{message}"));
         }
-        true
     }
 
     /// Says once of each helper that it is gone.
     fn notice_lost_helpers(&mut self, log: &mut Log) {
-        self.cleaner.check();
         let spawner_is_alive = |channel: Channel| self.deliveries.get(channel).spawner_state().is_alive();
         let lost = [
             (Helper::Spawner(Channel::Local), !spawner_is_alive(Channel::Local)),

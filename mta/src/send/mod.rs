@@ -29,6 +29,7 @@ pub mod settings;
 pub mod spawn;
 pub mod spawner;
 pub mod start;
+mod syncing;
 
 use crate::control::Control;
 use crate::queue::layout;

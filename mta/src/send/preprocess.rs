@@ -158,17 +158,22 @@ fn flushed(writer: BufWriter<File>, kind: Kind, message: MessageNumber) -> Resul
     writer.into_inner().map_err(|_| Trouble::with("trouble writing to", &kind.name(message)))
 }
 
-/// Puts the files of a batch and the names that lead to them on disk, waiting once for all of them. What comes back is
-/// safe there.
+/// A batch that the disk has, as far as it has.
+#[derive(Default)]
+pub struct Synced {
+    /// Messages whose files are safe.
+    pub safe: Vec<Prepared>,
+    /// Files and directories that may not be on disk, by name.
+    pub unsafe_names: BTreeSet<String>,
+}
+
+/// Puts the files of a batch and the names that lead to them on disk, waiting once for all of them.
 ///
 /// Files and names in any order: until todo is removed a crash makes all of it start over.
-pub fn sync(batch: Vec<Prepared>, log: &mut Log) -> Vec<Prepared> {
+pub fn sync(batch: Vec<Prepared>) -> Synced {
     let unsafe_names = sync_together(&batch);
-    for name in &unsafe_names {
-        log.warning(format!("trouble fsyncing {name}"));
-    }
     let is_safe = |prepared: &Prepared| !prepared.names().any(|name| unsafe_names.contains(&name));
-    batch.into_iter().filter(is_safe).collect()
+    Synced { safe: batch.into_iter().filter(is_safe).collect(), unsafe_names }
 }
 
 /// Syncs the files and their directories; the names of those that may not be on disk.
