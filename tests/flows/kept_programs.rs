@@ -221,3 +221,83 @@ fn the_quick_protocols_are_served_by_programs_that_are_kept_too() {
     }
     instance.stop();
 }
+
+/// Each of many connections is counted and logged as one, whichever copy serves it.
+#[test]
+fn connections_are_counted_and_not_copies() {
+    let instance = Instance::in_memory();
+    instance.mailbox("joe");
+    let server = start_server(&instance, "qmail-smtpd", &["-v", "-c2"]);
+    let connections = 40;
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let server = &server;
+            scope.spawn(move || {
+                for number in 0..connections / 4 {
+                    assert!(send(server, &format!("m{thread}-{number}")).starts_with("250 ok "));
+                }
+            });
+        }
+    });
+    let ends = || server.log().matches(" status 0\n").count();
+    wait_until("the ends of all connections are logged", || ends() == connections);
+    let log = server.log();
+    let serving: Vec<&str> =
+        log.lines().filter_map(|line| line.strip_prefix("tcpserver: status: ")).collect();
+    assert!(serving.iter().all(|status| ["0/2", "1/2", "2/2"].contains(status)), "{log}");
+    assert_eq!(serving.last(), Some(&"0/2"), "{log}");
+    let numbers = || log.lines().filter_map(|line| line.strip_prefix("tcpserver: pid ")?.split(' ').next());
+    let copies: std::collections::BTreeSet<&str> = numbers().collect();
+    assert_eq!(numbers().count(), connections);
+    assert!(copies.len() < connections, "no copy has served two: {log}");
+    // Between two lines that begin a connection with one process there is one that ends the first.
+    for copy in copies {
+        let lines = log.lines().filter(|line| line.split(' ').any(|word| word == copy));
+        let events: Vec<&str> = lines.filter_map(|line| line.split(' ').nth(1)).collect();
+        assert!(events.chunks(3).all(|events| events == ["pid", "ok", "end"]), "{events:?}\n{log}");
+    }
+}
+
+/// R7: nobody waits for a server that is gone, although copies of it that are at work still have its socket.
+#[test]
+fn r7_a_program_is_replaced_while_copies_of_it_are_at_work() {
+    let mut instance = Instance::in_memory();
+    let maildir = instance.mailbox("joe");
+    instance.start();
+    let server = start_server(&instance, "qmail-smtpd", &[]);
+    let begin = |subject: &str| {
+        let mut stream = server.connect("127.0.0.1");
+        let text = format!(
+            "HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<joe@{HOST}>\r\nDATA\r\nSubject: {subject}\r\n\r\n"
+        );
+        stream.write_all(text.as_bytes()).expect("a server that reads");
+        let mut replies = String::new();
+        let mut byte = [0];
+        while !replies.contains("\n354 ") {
+            stream.read_exact(&mut byte).expect("a server that replies");
+            replies.push(char::from(byte[0]));
+        }
+        stream
+    };
+    // The first copies serve no more than this one: neither those of qmail-smtpd nor those of qmail-queue wait for calls.
+    let mut busy = begin("busy");
+    for name in ["qmail-smtpd", "qmail-queue"] {
+        let (pid, _) = instance
+            .processes()
+            .into_iter()
+            .find(|(pid, program)| program == name && harness::is_kept(*pid))
+            .unwrap_or_else(|| panic!("{name} is kept"));
+        unix::process::kill(unix::process::Pid::from_raw(pid), unix::signal::Signal::SIGKILL).expect("a kill");
+        let reply = send(&server, &format!("without-{name}"));
+        assert!(reply.starts_with("250 ok "), "without {name}: {reply}\n{}", server.log());
+    }
+    busy.write_all(b"x\r\n.\r\nQUIT\r\n").expect("a server that reads");
+    let mut replies = String::new();
+    busy.read_to_string(&mut replies).expect("a server that replies");
+    assert!(replies.contains("250 ok "), "{replies}");
+    wait_until("the messages are delivered", || {
+        subjects(&maildir) == ["busy", "without-qmail-queue", "without-qmail-smtpd"]
+    });
+    drop(server);
+    instance.stop();
+}
