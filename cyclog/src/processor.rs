@@ -16,7 +16,7 @@ use unix::signal::{self, Signal};
 /// Runs `/bin/sh -c command` in the working directory with these descriptors, and waits for its end.
 ///
 /// At the deadline the command is ended with all that it started. When TERM comes, it has a little time to finish,
-/// and is then ended, too. `patience` has to catch SIGCHLD.
+/// and is then ended, too. `patience` has to hold SIGCHLD.
 pub fn run(
     command: &[u8],
     descriptors: &[(BorrowedFd<'_>, RawFd)],

@@ -239,8 +239,9 @@ fn connections_are_counted_and_not_copies() {
             });
         }
     });
-    let ends = || server.log().matches(" status 0\n").count();
-    wait_until("the ends of all connections are logged", || ends() == connections);
+    let is_over =
+        |log: &str| log.matches(" status 0\n").count() == connections && log.ends_with("status: 0/2\n");
+    wait_until("the ends of all connections are logged", || is_over(&server.log()));
     let log = server.log();
     let serving: Vec<&str> =
         log.lines().filter_map(|line| line.strip_prefix("tcpserver: status: ")).collect();
@@ -267,9 +268,8 @@ fn r7_a_program_is_replaced_while_copies_of_it_are_at_work() {
     let server = start_server(&instance, "qmail-smtpd", &[]);
     let begin = |subject: &str| {
         let mut stream = server.connect("127.0.0.1");
-        let text = format!(
-            "HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<joe@{HOST}>\r\nDATA\r\nSubject: {subject}\r\n\r\n"
-        );
+        let text =
+            format!("HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<joe@{HOST}>\r\nDATA\r\nSubject: {subject}\r\n\r\n");
         stream.write_all(text.as_bytes()).expect("a server that reads");
         let mut replies = String::new();
         let mut byte = [0];
@@ -282,12 +282,14 @@ fn r7_a_program_is_replaced_while_copies_of_it_are_at_work() {
     // The first copies serve no more than this one: neither those of qmail-smtpd nor those of qmail-queue wait for calls.
     let mut busy = begin("busy");
     for name in ["qmail-smtpd", "qmail-queue"] {
+        // The last one: an earlier qmail-queue lives as long as the copy that could call it.
         let (pid, _) = instance
             .processes()
             .into_iter()
-            .find(|(pid, program)| program == name && harness::is_kept(*pid))
+            .rfind(|(pid, program)| program == name && harness::is_kept(*pid))
             .unwrap_or_else(|| panic!("{name} is kept"));
-        unix::process::kill(unix::process::Pid::from_raw(pid), unix::signal::Signal::SIGKILL).expect("a kill");
+        unix::process::kill(unix::process::Pid::from_raw(pid), unix::signal::Signal::SIGKILL)
+            .expect("a kill");
         let reply = send(&server, &format!("without-{name}"));
         assert!(reply.starts_with("250 ok "), "without {name}: {reply}\n{}", server.log());
     }

@@ -116,8 +116,8 @@ pub fn set_inheritable(descriptor: impl AsFd, inheritable: bool) -> io::Result<(
 
 /// Makes `number` a copy of the descriptor that a program run later inherits, in place of what `number` was.
 ///
-/// For use between fork and exec. The caller makes sure that it does not own `number` as an `OwnedFd`
-/// that it goes on using.
+/// For use between fork and exec, and in a process that serves calls, between two of them. The caller makes sure that it does not own
+/// `number` as an `OwnedFd` that it goes on using.
 pub fn place(descriptor: impl AsFd, number: RawFd) -> io::Result<()> {
     let descriptor = descriptor.as_fd();
     if descriptor.as_raw_fd() == number {
@@ -171,7 +171,7 @@ pub(crate) fn received(numbers: Vec<RawFd>) -> Vec<OwnedFd> {
 
 /// Closes the numbered descriptors; those that are not open are passed over.
 ///
-/// For use between fork and exec, or on numbers that the program inherited and never took over.
+/// For use between fork and exec, between two calls that a process serves, or on numbers that the program inherited and never took over.
 pub fn close_numbers(numbers: impl IntoIterator<Item = RawFd>) {
     for number in numbers {
         // SAFETY: closing touches only the descriptor table; by contract no OwnedFd for it is used afterwards.

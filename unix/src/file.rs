@@ -84,17 +84,6 @@ pub fn remove_if_present(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Starts to write what was put into a file, without waiting.
-///
-/// Done for several files before they are synced one after the other, it lets a journal commit them together:
-/// the first sync then pays for all. It promises nothing by itself.
-pub fn start_writing(file: &File) {
-    use std::os::fd::AsRawFd;
-    // SAFETY: the descriptor is open as long as the borrow lives, and the call touches no memory of ours.
-    // Its failure is no failure: the sync that follows does all the work then.
-    unsafe { nix::libc::sync_file_range(file.as_raw_fd(), 0, 0, nix::libc::SYNC_FILE_RANGE_WRITE) };
-}
-
 /// Gives a file another name, unless there is a file of that name: unlike `rename(2)` it replaces none.
 ///
 /// # Errors
@@ -153,13 +142,10 @@ fn sync_in_threads(files: &[&File]) -> Vec<io::Result<()>> {
     })
 }
 
-/// Lets the kernel begin to write, and does not wait. It promises nothing: whether it worked is what a sync says.
-fn begin_writing(file: &File) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: the call takes numbers and touches no memory of ours; 0 and 0 are the whole file.
-    unsafe {
-        nix::libc::sync_file_range(file.as_raw_fd(), 0, 0, nix::libc::SYNC_FILE_RANGE_WRITE)
-    };
+/// Lets the kernel begin to write what was put into a file, and does not wait. It promises nothing: whether it worked is what a sync says.
+pub fn begin_writing(file: &File) {
+    // SAFETY: the descriptor is open as long as the borrow lives, and the call touches no memory of ours; 0 and 0 are the whole file.
+    unsafe { nix::libc::sync_file_range(file.as_raw_fd(), 0, 0, nix::libc::SYNC_FILE_RANGE_WRITE) };
 }
 
 /// Puts the entries of a directory on disk: names that were made, renamed or removed in it.

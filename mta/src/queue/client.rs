@@ -28,7 +28,7 @@ const VARIABLE: &str = "QMAILQUEUE";
 /// Our qmail-queue, if this program hands over so many messages that it keeps one; see [`keep_program`].
 static KEPT: Mutex<Option<KeptProgram>> = Mutex::new(None);
 
-/// Keeps a qmail-queue that copies itself for each message of this process and of its children.
+/// Keeps a qmail-queue whose copies take the messages of this process and of its children.
 pub fn keep_program() {
     let Ok(home) = Home::of_this_program() else { return };
     if let Ok(mut kept) = KEPT.lock() {

@@ -11,8 +11,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use unix::poll::{self, Interest};
 
-/// Commands without an answer, at most: with more of them the pipe would fill, and both sides wait.
-const MOST_UNANSWERED: usize = 512;
+/// Commands without an answer, at most. What a qmail-send that is killed leaves behind in the pipe is carried out all the same, and should
+/// be over before the next one looks around.
+const MOST_UNANSWERED: usize = 32;
 
 /// A living qmail-clean, or what is left of one.
 pub struct Cleaner {
@@ -67,6 +68,11 @@ impl Cleaner {
     fn speaks(&self) -> bool {
         let can_be_read = |descriptor| poll::wait_one(descriptor, Interest::Read, Some(Duration::ZERO));
         self.descriptor().is_some_and(|descriptor| can_be_read(descriptor).unwrap_or(false))
+    }
+
+    /// Waits for the answers that are still missing.
+    pub fn finish(&mut self) {
+        self.take_answers_down_to(0);
     }
 
     /// Messages that were to be removed and were not, of which this has not told before.

@@ -130,6 +130,8 @@ impl Manager {
             self.take_answers_of_cleaner(log);
             self.notice_lost_helpers(log);
         }
+        self.cleaner.finish();
+        self.take_answers_of_cleaner(log);
         let now = Now::read();
         for channel in Channel::ALL {
             self.deliveries.get(channel).save_due_times(now, log);

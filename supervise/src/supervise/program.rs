@@ -39,7 +39,7 @@ impl Program {
         }
     }
 
-    /// Becomes the program, in a child that has all signals blocked. Returns the exit status if that fails.
+    /// Becomes the program, in a child. Returns the exit status if that fails.
     /// It inherits the descriptor that it is given, under that number; `own_group` makes it lead a session.
     pub fn run(&self, notification: Option<(&OwnedFd, i32)>, own_group: bool) -> u8 {
         prepare(own_group);

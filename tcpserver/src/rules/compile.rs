@@ -161,7 +161,7 @@ impl Write for Flowing {
         let written = self.file.write(bytes)?;
         self.waiting = self.waiting.saturating_add(written);
         if self.waiting >= FLOW {
-            file::start_writing(&self.file);
+            file::begin_writing(&self.file);
             self.waiting = 0;
         }
         Ok(written)

@@ -38,6 +38,8 @@ pub(super) struct Setting<'a> {
 /// The process that serves a connection.
 pub(super) struct Child {
     pub pid: Pid,
+    /// It goes on to others, and is a copy of the program that is kept.
+    pub is_copy: bool,
     /// It served another before, and that ended so.
     pub earlier: Option<Ended>,
     /// What the server is to say of it.
@@ -47,7 +49,7 @@ pub(super) struct Child {
 impl Child {
     /// A process that has served nobody yet, and says itself what there is to say.
     fn new(pid: Pid) -> Child {
-        Child { pid, earlier: None, lines: Vec::new() }
+        Child { pid, is_copy: false, earlier: None, lines: Vec::new() }
     }
 }
 
@@ -78,7 +80,7 @@ pub(super) fn start(
         && let Some(Begun { pid, earlier }) = call(setting, kept, &stream, decision)
     {
         let lines = started.into_iter().chain(log.judged(decision.verdict, &decision.facts)).collect();
-        return Ok(Child { pid, earlier, lines });
+        return Ok(Child { pid, is_copy: true, earlier, lines });
     }
     starter.start(plan(setting, started, &stream, decision)).map(Child::new)
 }

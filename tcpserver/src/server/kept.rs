@@ -1,16 +1,16 @@
 //! Copies of a program that is [kept](unix::fork_server): each serves one connection after the other, and tells us when one ends.
 
-use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 use unix::fork_server::{Call, Copy, KeptProgram};
+use unix::poll::{self, Interest};
 use unix::process::{Ended, Pid};
+use unix::program::Exit;
 
-/// The program, and the copies of it that have served somebody.
+/// The program, and the copies of it that serve somebody.
 pub(super) struct Kept {
     program: KeptProgram,
     serving: Vec<Serving>,
-    /// All that live, as far as we know, whether they serve or not.
-    copies: HashSet<Pid>,
 }
 
 /// A copy with a connection.
@@ -27,30 +27,19 @@ pub(super) struct Begun {
     pub earlier: Option<Ended>,
 }
 
-/// What the death of a process means.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Death {
-    /// A connection has ended so.
-    OfConnection(Ended),
-    /// Nobody was served.
-    OfNothing,
-    /// The process is none of these.
-    Unknown,
-}
-
 impl Kept {
     /// Nothing runs yet.
     pub fn new(program: KeptProgram) -> Kept {
-        Kept { program, serving: Vec::new(), copies: HashSet::new() }
+        Kept { program, serving: Vec::new() }
     }
 
     /// Lets a copy serve a connection. `None`: the program has to be run.
     pub fn call(&mut self, call: &Call) -> Option<Begun> {
         let copy = self.program.keep_and_call(|| Ok(()), call)?;
         let pid = copy.pid();
-        // It has told the end of its last connection before it took this one.
-        let earlier = self.position(pid).and_then(|at| self.serving.swap_remove(at).told());
-        self.copies.insert(pid);
+        // Whoever takes a connection has ended the last one, and has told so if that was possible.
+        let unheard = Ended::Exited(Exit::TEMPORARY.0);
+        let earlier = self.position(pid).map(|at| self.serving.swap_remove(at).told().unwrap_or(unheard));
         self.serving.push(Serving { pid, copy: Some(copy) });
         Some(Begun { pid, earlier })
     }
@@ -60,12 +49,17 @@ impl Kept {
         self.serving.iter().filter_map(|serving| Some(serving.copy.as_ref()?.as_fd()))
     }
 
-    /// Connections that have ended. `ready` are the [descriptors](Kept::descriptors) that can be read, in their order.
-    pub fn take_ended(&mut self, ready: &[bool]) -> Vec<(Pid, Ended)> {
-        let mut ready = ready.iter();
+    /// Connections that have ended, by the number of the copy.
+    pub fn take_ended(&mut self) -> Vec<(Pid, Ended)> {
+        let descriptors: Vec<_> = self.descriptors().map(|descriptor| (descriptor, Interest::Read)).collect();
+        if descriptors.is_empty() {
+            return Vec::new();
+        }
+        let Ok(ready) = poll::wait(&descriptors, Some(Duration::ZERO)) else { return Vec::new() };
+        let mut ready = ready.into_iter();
         let mut ended = Vec::new();
         self.serving.retain_mut(|serving| {
-            if serving.copy.is_none() || ready.next() != Some(&true) {
+            if serving.copy.is_none() || ready.next() != Some(true) {
                 return true;
             }
             let told = serving.told();
@@ -76,17 +70,11 @@ impl Kept {
         ended
     }
 
-    /// A child of ours has died.
-    pub fn died(&mut self, pid: Pid, ended: Ended) -> Death {
-        if self.program.was_server(pid) {
-            return Death::OfNothing;
-        }
-        let is_copy = self.copies.remove(&pid);
-        match self.position(pid) {
-            Some(at) => Death::OfConnection(self.serving.swap_remove(at).told().unwrap_or(ended)),
-            None if is_copy => Death::OfNothing,
-            None => Death::Unknown,
-        }
+    /// A child of ours has died so. How the connection ended that it had, if it had one.
+    pub fn died(&mut self, pid: Pid, ended: Ended) -> Option<Ended> {
+        // Only forgets it.
+        let _ = self.program.was_server(pid);
+        self.position(pid).map(|at| self.serving.swap_remove(at).told().unwrap_or(ended))
     }
 
     fn position(&self, pid: Pid) -> Option<usize> {
@@ -96,6 +84,6 @@ impl Kept {
 
 impl Serving {
     fn told(&self) -> Option<Ended> {
-        self.copy.as_ref()?.wait().map(Ended::Exited)
+        self.copy.as_ref()?.told().map(Ended::Exited)
     }
 }

@@ -5,7 +5,7 @@
 //! Reads    the rules database, for each connection anew.      Writes  fd 2: its log; fd 1: the port, with -1.
 //! Runs as  root until the port is open, then as -u and -g say.   Trusts  nobody who connects.
 //! Exits    0 after SIGTERM, with its children left running · 100 called wrongly · 111 no port to listen on.
-//! Manual   tcpserver(8).    Next in the flow: server::connection, one process for each connection.
+//! Manual   tcpserver(8).    Next in the flow: server::connection, a process for each connection.
 //!
 //! This process stays small and does nothing that takes time: what others have to be asked for (names, ident)
 //! happens in a child, where it can fail and wait without harm to other connections. Names are looked up by a program
@@ -24,12 +24,13 @@ mod stale;
 use crate::names::Names;
 use crate::services;
 use connection::{Child, Setting};
-use kept::{Death, Kept};
+use kept::Kept;
 use limits::{Backoff, Slots};
 use log::Log;
 use options::{Options, Verbosity};
 use peers::Peers;
 use stale::Watch;
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -77,6 +78,7 @@ fn start(options: &Options) -> Result<Server<'_>, Failure> {
         signals,
         starter: Starter::new(),
         kept: kept_program(options),
+        children: HashSet::new(),
         slots: Slots::new(options.limit),
         peers: Peers::new(options.peer_limits),
         watch: options.rules.as_ref().and_then(|rules| Watch::of(&rules.path)),
@@ -119,6 +121,8 @@ struct Server<'a> {
     starter: Starter,
     /// The program, if it is to copy itself.
     kept: Option<Kept>,
+    /// Processes that serve one connection each.
+    children: HashSet<Pid>,
     slots: Slots,
     peers: Peers,
     /// Of the rules, if there are any.
@@ -145,6 +149,7 @@ impl Server<'_> {
                 Some(_) => self.reap(),
                 None => {}
             }
+            self.take_ended();
             let pause = self.backoff.pause(Instant::now());
             if self.slots.are_full() || pause.is_some() {
                 self.wait(false, pause);
@@ -172,28 +177,30 @@ impl Server<'_> {
     }
 
     /// Waits for a signal, for a connection if asked to, or for some time.
-    fn wait(&mut self, for_connection: bool, limit: Option<Duration>) {
+    fn wait(&self, for_connection: bool, limit: Option<Duration>) {
         let mut descriptors = vec![(self.signals.as_fd(), Interest::Read)];
         let of_copies = self.kept.iter().flat_map(Kept::descriptors);
         descriptors.extend(of_copies.map(|descriptor| (descriptor, Interest::Read)));
-        let copies = 1..descriptors.len();
         if for_connection {
             descriptors.extend(self.listeners.iter().map(|listener| (listener.as_fd(), Interest::Read)));
         }
         // An error of poll (memory) is taken for "all ready": whoever looks finds out.
-        let Ok(ready) = poll::wait(&descriptors, limit) else { return };
-        let ready = ready.get(copies).unwrap_or_default();
-        for (pid, ended) in self.kept.iter_mut().flat_map(|kept| kept.take_ended(ready)).collect::<Vec<_>>() {
+        let _ = poll::wait(&descriptors, limit);
+    }
+
+    /// Connections that copies have told the end of: before the next one is let in, since peers are counted.
+    fn take_ended(&mut self) {
+        for (pid, ended) in self.kept.as_mut().map(Kept::take_ended).unwrap_or_default() {
             self.ended(pid, ended);
         }
     }
 
     fn reap(&mut self) {
         while let Some((pid, ended)) = process::reap_any() {
-            match self.kept.as_mut().map_or(Death::Unknown, |kept| kept.died(pid, ended)) {
-                Death::OfConnection(ended) => self.ended(pid, ended),
-                Death::Unknown => self.ended(pid, ended),
-                Death::OfNothing => {}
+            let of_copy = self.kept.as_mut().and_then(|kept| kept.died(pid, ended));
+            let of_child = self.children.remove(&pid).then_some(ended);
+            if let Some(ended) = of_copy.or(of_child) {
+                self.ended(pid, ended);
             }
         }
     }
@@ -239,9 +246,12 @@ impl Server<'_> {
         self.slots.take();
         self.setting.log.status(&self.slots);
         match connection::start(&self.setting, &mut self.starter, self.kept.as_mut(), stream, peer) {
-            Ok(Child { pid, earlier, lines }) => {
+            Ok(Child { pid, is_copy, earlier, lines }) => {
                 if let Some(earlier) = earlier {
                     self.ended(pid, earlier);
+                }
+                if !is_copy {
+                    self.children.insert(pid);
                 }
                 lines.iter().for_each(|line| line.say_for(pid));
                 self.peers.started(pid, address);

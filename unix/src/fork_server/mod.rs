@@ -93,8 +93,17 @@ impl Copy {
         self.pid
     }
 
-    /// Waits for the exit status that is told: by a child of the server, and by a copy that stays. `None`: it will not be, and a child
-    /// of ours has to be waited for as such.
+    /// The exit status, if it was told by now: by a child of the server, or by a copy that stays. `None`: not yet, or it will not be, and a
+    /// child of ours has to be waited for as such.
+    pub fn told(&self) -> Option<u8> {
+        if poll::wait_one(self.as_fd(), Interest::Read, Some(Duration::ZERO)).unwrap_or(true) {
+            self.wait()
+        } else {
+            None
+        }
+    }
+
+    /// Waits for the exit status. `None`: it will not be told.
     pub fn wait(&self) -> Option<u8> {
         let mut status = [0];
         read_patiently(&self.end, &mut status).ok()?;
@@ -116,6 +125,8 @@ pub struct ForkServer {
     /// Can be read when the server has ended. Its socket does not tell: a copy that is busy has it open as well.
     end: OwnedFd,
     socket: OwnedFd,
+    /// The other end, for calls that have to be taken back.
+    theirs: OwnedFd,
     program: PathBuf,
     /// Of the file that it runs.
     mark: Mark,
@@ -125,7 +136,8 @@ impl ForkServer {
     /// Starts the program in this file as a server, and waits until it is ready. `prepare` runs in the new process before it.
     ///
     /// # Errors
-    /// If there is no process for it, or the program does not know how to be a server.
+    /// If there is no process for it; EPROTO if the program does not know how to be a server, or the kernel does not know how to watch one
+    /// (Linux before 5.3).
     pub fn start(program: &Path, prepare: impl FnOnce() -> io::Result<()>) -> io::Result<ForkServer> {
         let mark = Mark::of(program)?;
         let kind = (AddressFamily::Unix, SockType::SeqPacket);
@@ -136,16 +148,21 @@ impl ForkServer {
             let _ = prepare().and_then(|()| become_server(program, mark, &theirs));
             NOT_STARTED
         })?;
-        drop(theirs);
-        if let Ok(end) = process::watch(pid) {
-            let server = ForkServer { pid, end, socket, program: program.to_path_buf(), mark };
-            if server.is_ready() {
-                return Ok(server);
-            }
+        let watched = process::watch(pid).map(|end| {
+            let program = program.to_path_buf();
+            ForkServer { pid, end, socket, theirs, program, mark }
+        });
+        match watched {
+            Ok(server) if server.is_ready() => return Ok(server),
+            _ => {}
         }
         let _ = process::kill(pid, Signal::SIGKILL);
         let _ = process::wait_for(pid);
-        Err(Errno::EPROTO.into())
+        // Where nobody can be watched, nothing can be kept.
+        Err(watched
+            .err()
+            .filter(|error| error.raw_os_error() != Some(Errno::ENOSYS as i32))
+            .unwrap_or(Errno::EPROTO.into()))
     }
 
     /// The server's own process number.
@@ -155,9 +172,7 @@ impl ForkServer {
 
     /// Whether it is still there, and would be the same if it were started now.
     pub fn is_current(&self) -> bool {
-        !self.has_said_something(Duration::ZERO)
-            && !can_be_read(&self.end)
-            && Mark::of(&self.program).is_ok_and(|mark| mark == self.mark)
+        !can_be_read(&self.end) && Mark::of(&self.program).is_ok_and(|mark| mark == self.mark)
     }
 
     /// Calls the program.
@@ -178,7 +193,12 @@ impl ForkServer {
         let end = File::from(reader);
         let answer = self.answer(&end).or_else(|error| {
             // Whoever finds the call from now on leaves it alone, unless somebody is at work on it already, and says so.
-            if claim.take() { Err(error) } else { read_number(&end) }
+            if claim.take() {
+                self.take_back();
+                Err(error)
+            } else {
+                read_number(&end)
+            }
         })?;
         Ok(Copy { pid: answer, end })
     }
@@ -195,17 +215,22 @@ impl ForkServer {
         }
     }
 
-    fn is_ready(&self) -> bool {
-        let mut said = [0; READY.len()];
-        self.has_said_something(PATIENCE)
-            && nix::unistd::read(&self.socket, &mut said)
-                .is_ok_and(|length| said.get(..length) == Some(READY))
+    /// Closes what the calls hold that wait where nobody waits for them: as long as a copy is at work, the socket would keep them, and
+    /// somebody may wait for the end of a pipe. Those who made them notice, and do without.
+    fn take_back(&self) {
+        if can_be_read(&self.end) {
+            let mut bytes = vec![0; packet::LIMIT];
+            while server::receive(&self.theirs, &mut bytes, MsgFlags::MSG_DONTWAIT).is_ok() {}
+        }
     }
 
-    /// Whether there is something to read within that time; the end counts as well.
-    fn has_said_something(&self, limit: Duration) -> bool {
-        !poll::wait(&[(self.socket.as_fd(), Interest::Read)], Some(limit))
-            .is_ok_and(|ready| !ready.contains(&true))
+    fn is_ready(&self) -> bool {
+        let mut said = [0; READY.len()];
+        let both = [(self.socket.as_fd(), Interest::Read), (self.end.as_fd(), Interest::Read)];
+        let has_spoken = poll::wait(&both, Some(PATIENCE)).is_ok_and(|ready| ready.first() == Some(&true));
+        has_spoken
+            && nix::unistd::read(&self.socket, &mut said)
+                .is_ok_and(|length| said.get(..length) == Some(READY))
     }
 }
 

@@ -27,7 +27,9 @@ use unix::{descriptor, file};
 
 /// Most deliveries at once, which the spawner tells qmail-send when it starts. qmail-send can ask for more.
 pub const SPAWN_LIMIT: u8 = 120;
-/// Descriptors that are needed beside one for each delivery.
+/// Descriptors of a delivery: the message, the report, and what tells of the end.
+const DESCRIPTORS: u64 = 3;
+/// Descriptors that are needed besides.
 const SPARE_DESCRIPTORS: u64 = 32;
 
 /// What makes a spawner the local or the remote one.
@@ -122,7 +124,7 @@ impl Process {
     fn told(&self) -> Option<Ended> {
         match self {
             Process::Child(_) => None,
-            Process::Copy(copy) => copy.wait().map(Ended::Exited),
+            Process::Copy(copy) => copy.told().map(Ended::Exited),
         }
     }
 }
@@ -284,7 +286,8 @@ impl<A: Agent> Engine<'_, A> {
     fn grant(&mut self, SlotRequest(wanted): SlotRequest) {
         self.open_files = limits::soft_and_hard(Resource::RLIMIT_NOFILE).ok();
         let descriptors = limits::raise_open_files().unwrap_or(0).saturating_sub(SPARE_DESCRIPTORS);
-        self.limit = wanted.min(u16::try_from(descriptors).unwrap_or(wanted)).max(SPAWN_LIMIT.into());
+        let deliveries = descriptors.checked_div(DESCRIPTORS).unwrap_or(0);
+        self.limit = wanted.min(u16::try_from(deliveries).unwrap_or(wanted)).max(SPAWN_LIMIT.into());
         self.report(request::SLOT_REQUEST, format!("K{}", self.limit).as_bytes());
         self.wide = true;
     }

@@ -81,7 +81,7 @@ impl RunningServices {
         Ok(())
     }
 
-    /// How long it may take until a death is noticed whose signal was missed.
+    /// How long it may take until a service is tried again that could not be started.
     pub fn next_look(&self) -> Duration {
         Duration::from_secs(5)
     }
