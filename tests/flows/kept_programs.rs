@@ -282,12 +282,13 @@ fn r7_a_program_is_replaced_while_copies_of_it_are_at_work() {
     // The first copies serve no more than this one: neither those of qmail-smtpd nor those of qmail-queue wait for calls.
     let mut busy = begin("busy");
     for name in ["qmail-smtpd", "qmail-queue"] {
-        // The last one: an earlier qmail-queue lives as long as the copy that could call it.
-        let (pid, _) = instance
-            .processes()
-            .into_iter()
-            .rfind(|(pid, program)| program == name && harness::is_kept(*pid))
-            .unwrap_or_else(|| panic!("{name} is kept"));
+        // The last one: an earlier qmail-queue lives as long as the copy that could call it. It has what it gave its copy for a moment more.
+        let kept = || {
+            let mut processes = instance.processes().into_iter();
+            processes.rfind(|(pid, program)| program == name && harness::is_kept(*pid))
+        };
+        wait_until("the program is kept, and only waits", || kept().is_some());
+        let (pid, _) = kept().expect("the program that is kept");
         unix::process::kill(unix::process::Pid::from_raw(pid), unix::signal::Signal::SIGKILL)
             .expect("a kill");
         let reply = send(&server, &format!("without-{name}"));

@@ -348,7 +348,7 @@ impl Drop for Instance {
 }
 
 /// Whether a process is a program that is kept and copies itself: it waits at a socket, for which it leaves lower numbers free. A copy of
-/// it that stays for a while has more there, the standard descriptors that it puts back.
+/// it that stays for a while has the standard descriptors there as well, which it puts back.
 pub fn is_kept(pid: i32) -> bool {
     let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     // What it has inherited from whoever started it is not closed on exec.
@@ -363,7 +363,7 @@ pub fn is_kept(pid: i32) -> bool {
     };
     let numbers = descriptors.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let high: Vec<u32> = numbers.filter(|number| *number >= 16 && is_its_own(*number)).collect();
-    high.len() == 1 && high.iter().all(is_socket)
+    !high.is_empty() && high.iter().all(is_socket)
 }
 
 /// open(2), in the form of /proc/PID/fdinfo.

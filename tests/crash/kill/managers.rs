@@ -29,25 +29,25 @@ const AT_ONCE: usize = 4;
 /// R7
 #[test]
 fn kill_qmail_start_at_any_call_and_the_next_manager_delivers() {
-    sweep(20, "qmail-start");
+    sweep(15, "qmail-start");
 }
 
 /// R7, B4
 #[test]
 fn kill_qmail_send_at_any_call_and_the_next_manager_delivers() {
-    sweep(60, "qmail-send");
+    sweep(50, "qmail-send");
 }
 
 /// R7
 #[test]
 fn kill_qmail_lspawn_at_any_call_and_the_next_manager_delivers() {
-    sweep(30, "qmail-lspawn");
+    sweep(24, "qmail-lspawn");
 }
 
 /// R7
 #[test]
 fn kill_qmail_rspawn_at_any_call_and_the_next_manager_delivers() {
-    sweep(30, "qmail-rspawn");
+    sweep(24, "qmail-rspawn");
 }
 
 /// R7
