@@ -137,9 +137,7 @@ pub fn place_all(wanted: &[(BorrowedFd<'_>, RawFd)]) -> io::Result<()> {
     let above = wanted.iter().map(|(_, number)| *number).max().unwrap_or(2).saturating_add(1);
     let mut parked = Vec::with_capacity(wanted.len());
     for (descriptor, number) in wanted {
-        let copy = fcntl(descriptor, nix::fcntl::F_DUPFD_CLOEXEC(above))?;
-        // SAFETY: fcntl has just made this descriptor, so nobody else owns it.
-        parked.push((unsafe { OwnedFd::from_raw_fd(copy) }, *number));
+        parked.push((copy_above(descriptor, above)?, *number));
     }
     parked.iter().try_for_each(|(copy, number)| place(copy, *number))
 }
@@ -149,16 +147,12 @@ pub(crate) fn move_above(descriptor: OwnedFd, least: u8) -> io::Result<OwnedFd> 
     if descriptor.as_raw_fd() >= RawFd::from(least) {
         return Ok(descriptor);
     }
-    let copy = fcntl(&descriptor, nix::fcntl::F_DUPFD_CLOEXEC(least.into()))?;
-    // SAFETY: fcntl has just made this descriptor, so nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+    copy_above(descriptor, least.into())
 }
 
-/// A copy of a numbered descriptor, under the lowest free number that is not below `least`.
-pub(crate) fn copy_above(number: RawFd, least: u8) -> io::Result<OwnedFd> {
-    // SAFETY: the descriptor is only copied; if the number is not open, the kernel says so.
-    let copy = unsafe { nix::libc::fcntl(number, nix::libc::F_DUPFD_CLOEXEC, i32::from(least)) };
-    Errno::result(copy)?;
+/// A copy of a descriptor, closed on exec, under the lowest free number that is not below `least`.
+pub(crate) fn copy_above(descriptor: impl AsFd, least: RawFd) -> io::Result<OwnedFd> {
+    let copy = fcntl(descriptor, nix::fcntl::F_DUPFD_CLOEXEC(least))?;
     // SAFETY: fcntl has just made this descriptor, so nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use std::fs::File;
 use std::io::{self, IoSliceMut, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -222,8 +222,9 @@ struct Original {
 
 impl Original {
     fn note() -> io::Result<Original> {
+        let standard = [descriptor::input(), descriptor::output(), descriptor::error()];
         let standard =
-            [0, 1, 2].into_iter().map(|number| descriptor::copy_above(number, packet::NUMBERS_END));
+            standard.iter().map(|one| descriptor::copy_above(one.as_fd(), packet::NUMBERS_END.into()));
         Ok(Original {
             standard: standard.collect::<io::Result<_>>()?,
             environment: Environment::inherited().strings()?,
@@ -270,7 +271,7 @@ mod tests {
     use crate::process::{Ended, Pid, wait_for};
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     use std::io::Read;
-    use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::fd::BorrowedFd;
     use std::path::PathBuf;
 
     /// A server whose copies write their arguments and the variable A to descriptor 1, and exit with the number of arguments.
