@@ -231,10 +231,7 @@ impl<A: Agent> Engine<'_, A> {
         let Some(running) = self.running.get_mut(&slot) else { return };
         let mut piece = [0; 4096];
         match running.pipe.read(&mut piece) {
-            Ok(0) => {
-                running.at_end = true;
-                running.ended = running.ended.or_else(|| running.process.told());
-            }
+            Ok(0) => running.at_end = true,
             Ok(length) => {
                 running.output.extend_from_slice(piece.get(..length).unwrap_or_default());
                 self.agent.bound(&mut running.output);
@@ -255,6 +252,9 @@ impl<A: Agent> Engine<'_, A> {
 
     /// A report is complete when the agent is dead and nobody can write to its pipe any more.
     fn report_ended(&mut self) {
+        for running in self.running.values_mut().filter(|running| running.at_end) {
+            running.ended = running.ended.or_else(|| running.process.told());
+        }
         let is_over = |running: &Running| running.at_end && running.ended.is_some();
         let over: Vec<u16> =
             self.running.iter().filter(|(_, running)| is_over(running)).map(|(slot, _)| *slot).collect();
