@@ -84,7 +84,7 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
 }
 
 /// A background job of a shell ignores SIGINT, and one of nohup SIGHUP; that is respected.
-fn hold_signals() -> io::Result<Signals> {
+pub(crate) fn hold_signals() -> io::Result<Signals> {
     signal::unblock_all();
     let wanted = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
     let left_alone = |signal| matches!(signal, Signal::SIGINT | Signal::SIGHUP) && signal::is_ignored(signal);

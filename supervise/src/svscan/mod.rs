@@ -10,6 +10,7 @@
 pub mod service;
 mod start;
 
+use crate::supervise::hold_signals;
 use service::{Identity, Service, Side, Supervise};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -47,19 +48,11 @@ pub fn main(invocation: &Invocation) -> Result<Exit, Failure> {
         .map_err(|error| Failure::temporary("getrlimit failed").because(&error))?;
     let _ = limits::raise_open_files();
     signal::ignore(Signal::SIGPIPE);
-    signal::unblock_all();
     let signals =
         hold_signals().map_err(|error| Failure::temporary("unable to hold signals").because(&error))?;
     let scanner =
         Scanner { invocation, open_files, services: BTreeMap::new(), next_look: Instant::now(), orders: 0 };
     Ok(scanner.run(&signals))
-}
-
-/// A background job of a shell ignores SIGINT, and one of nohup SIGHUP; that is respected.
-fn hold_signals() -> io::Result<Signals> {
-    let optional = [Signal::SIGINT, Signal::SIGHUP].into_iter().filter(|signal| !signal::is_ignored(*signal));
-    let held: Vec<Signal> = [Signal::SIGCHLD, Signal::SIGTERM].into_iter().chain(optional).collect();
-    Signals::hold(&held)
 }
 
 struct Scanner<'a> {
