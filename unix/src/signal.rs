@@ -129,15 +129,6 @@ fn set_timer(interval: Duration) {
     let _ = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
 }
 
-/// Ends the process with SIGALRM after so many seconds; 0 stops that clock.
-pub fn alarm(seconds: u32) {
-    if seconds == 0 {
-        nix::unistd::alarm::cancel();
-    } else {
-        nix::unistd::alarm::set(seconds);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
