@@ -20,14 +20,17 @@ pub struct AddressReader {
 }
 
 impl AddressReader {
-    /// Takes the next bytes.
+    /// Takes the next bytes. What is wrong first is the reason, however the bytes are cut.
     pub fn feed(&mut self, bytes: &[u8]) {
-        if bytes.iter().any(u8::is_ascii_control) {
-            self.fault.get_or_insert(Unacceptable::ControlByte);
+        if self.fault.is_some() {
+            return;
         }
-        if self.kept.len().saturating_add(bytes.len()) > LONGEST {
-            self.fault.get_or_insert(Unacceptable::TooLong);
-        }
+        let room = LONGEST.saturating_sub(self.kept.len());
+        self.fault = match bytes.iter().position(u8::is_ascii_control) {
+            Some(position) if position <= room => Some(Unacceptable::ControlByte),
+            _ if bytes.len() > room => Some(Unacceptable::TooLong),
+            _ => None,
+        };
         if self.fault.is_none() {
             self.kept.extend_from_slice(bytes);
         }
@@ -61,6 +64,27 @@ mod tests {
         assert!(reader.kept.capacity() <= 1000);
         assert_eq!(reader.finish(), Err(Unacceptable::TooLong));
         assert_eq!(reader.finish(), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn m7_of_two_faults_the_first_is_told_however_the_bytes_are_cut() {
+        let control_at = |position: usize| {
+            let mut address = vec![b'a'; 1100];
+            address.iter_mut().skip(position).take(1).for_each(|byte| *byte = 0x7f);
+            address
+        };
+        for (position, expected) in
+            [(0, Unacceptable::ControlByte), (999, Unacceptable::ControlByte), (1000, Unacceptable::TooLong)]
+        {
+            let address = control_at(position);
+            for size in [1, 7, 999, 1000, 1100] {
+                assert_eq!(
+                    read(&address.chunks(size).collect::<Vec<_>>()),
+                    Err(expected),
+                    "{position} {size}"
+                );
+            }
+        }
     }
 
     #[test]

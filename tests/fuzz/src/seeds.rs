@@ -41,7 +41,9 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             "123.45 new msg 7\n123.45 info msg 7: bytes 70 from <s@x> qp 55 uid 1\n123.46 end msg 7\n",
         ]),
         "netstring" => by_hand(&["3:abc,", "0:,1:x,2:yz,", "007:", "99999999999:"]),
-        "qmtp_request" => after_a_cut(&[cases("qmtpd", "stdin"), by_hand(QMTP)].concat()),
+        "qmtp_request" => {
+            after_a_cut(&[cases("qmtpd", "stdin"), by_hand(QMTP), vec![twice_wrong()]].concat())
+        }
         "qmqp_request" => after_a_cut(&[cases("qmqpd", "stdin"), by_hand(QMQP)].concat()),
         "qmqp_answer" => after_a_cut(&by_hand(&["4:Kok,", "3:Zno,", "2:D,", "127.0.0.1:628", "[::1]:629"])),
         "pop3_command" => cases("pop3d", "stdin"),
@@ -96,6 +98,12 @@ fn dot_qmail_files() -> Vec<Vec<u8>> {
         instructions.filter_map(|(_, file)| Some(bytes(file.get(0)?.as_str()?))).collect()
     };
     all_cases("local").iter().flat_map(files).collect()
+}
+
+/// A QMTP request whose sender is too long, and then has a control byte too.
+fn twice_wrong() -> Vec<u8> {
+    let sender = [&[b'a'; 1000][..], b"\x7f"].concat();
+    [&b"2:\na,1001:"[..], &sender, b",4:1:x,,"].concat()
 }
 
 /// A database with the text's words as keys.
