@@ -272,8 +272,11 @@ impl Instance {
 
     /// The files of messages that are accepted and not delivered.
     pub fn waiting(&self) -> Vec<String> {
-        let is_message = |name: &String| name.starts_with("todo/") || name.starts_with("info/");
-        self.queue().into_iter().filter(is_message).collect()
+        let mut found = BTreeSet::new();
+        for part in ["todo", "info"] {
+            collect(&self.path("queue").join(part), &format!("{part}/"), &mut found);
+        }
+        found.into_iter().collect()
     }
 
     /// Starts the queue manager, has everything delivered, and stops it.
@@ -442,13 +445,22 @@ pub fn installable(place: &Path) -> PathBuf {
         if modified(&small).is_none_or(|time| Some(time) < modified(&built)) {
             strip(&built, &small);
         }
-        let placed = directory.join(&name);
-        if fs::hard_link(&small, &placed).is_err() {
-            crate::put_program(&placed, fs::read(&small).expect("a program"));
-        }
     }
     drop(guard);
+    place_all(&stripped, &directory);
     directory
+}
+
+/// All programs of a directory into another one: by another name where that is possible, and as copies elsewhere, all of
+/// them by one process that is not this one; see [`put_program`](crate::put_program).
+fn place_all(from: &Path, to: &Path) {
+    let names = program_names();
+    if names.iter().all(|name| fs::hard_link(from.join(name), to.join(name)).is_ok()) {
+        return;
+    }
+    let files = names.iter().map(|name| from.join(name));
+    let copied = Command::new("install").args(["-m", "0755", "-t"]).arg(to).args(files).status();
+    assert!(copied.is_ok_and(|status| status.success()), "install to {}", to.display());
 }
 
 fn modified(path: &Path) -> Option<std::time::SystemTime> {
@@ -456,10 +468,11 @@ fn modified(path: &Path) -> Option<std::time::SystemTime> {
 }
 
 fn strip(built: &Path, small: &Path) {
-    // The old one may be linked from an installation that still runs.
-    let _ = fs::remove_file(small);
-    let done = Command::new("strip").arg("-o").arg(small).arg(built).status();
+    // The old one may be linked from an installation that still runs, and another run of tests may be here too.
+    let unfinished = small.with_extension(std::process::id().to_string());
+    let done = Command::new("strip").arg("-o").arg(&unfinished).arg(built).status();
     if !done.is_ok_and(|status| status.success()) {
-        crate::put_program(small, fs::read(built).expect("a program"));
+        crate::put_program(&unfinished, fs::read(built).expect("a program"));
     }
+    fs::rename(&unfinished, small).expect("a program in its place");
 }

@@ -18,14 +18,18 @@ pub fn settles(condition: impl FnMut() -> bool) -> bool {
     settles_within(PATIENCE, Duration::from_millis(10), condition)
 }
 
-/// The same with another patience, and another pause between two looks.
+/// Longest pause between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The same with another patience, and another pause between the first looks. Whoever has waited long looks less often: a test
+/// that waits in vain should leave the processor to others.
 pub fn settles_within(patience: Duration, pause: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while start.elapsed() < patience {
         if condition() {
             return true;
         }
-        std::thread::sleep(pause);
+        std::thread::sleep(pause.max(LONGEST_PAUSE.min(start.elapsed() / 50)));
     }
     condition()
 }

@@ -43,7 +43,7 @@ enum Place {
 #[test]
 fn kill_qmail_local_at_any_call_and_the_maildir_gets_the_message() {
     sweep(
-        40,
+        60,
         &Work {
             program: "qmail-local",
             task: "maildir",
@@ -58,7 +58,7 @@ fn kill_qmail_local_at_any_call_and_the_maildir_gets_the_message() {
 #[test]
 fn kill_qmail_local_at_any_call_and_the_mbox_gets_the_message() {
     sweep(
-        20,
+        30,
         &Work {
             program: "qmail-local",
             task: "mbox",
@@ -73,7 +73,7 @@ fn kill_qmail_local_at_any_call_and_the_mbox_gets_the_message() {
 #[test]
 fn kill_qmail_local_at_any_call_and_the_message_is_forwarded() {
     sweep(
-        20,
+        30,
         &Work {
             program: "qmail-local",
             task: "forwarded",
@@ -88,7 +88,7 @@ fn kill_qmail_local_at_any_call_and_the_message_is_forwarded() {
 #[test]
 fn kill_qmail_local_at_any_call_and_the_program_gets_the_message() {
     sweep(
-        20,
+        30,
         &Work {
             program: "qmail-local",
             task: "program",
@@ -103,7 +103,7 @@ fn kill_qmail_local_at_any_call_and_the_program_gets_the_message() {
 #[test]
 fn kill_forward_at_any_call_and_the_message_is_forwarded() {
     sweep(
-        20,
+        30,
         &Work {
             program: "forward",
             task: "forward",
@@ -118,7 +118,7 @@ fn kill_forward_at_any_call_and_the_message_is_forwarded() {
 #[test]
 fn kill_qmail_remote_at_any_call_and_the_other_host_gets_the_message() {
     sweep(
-        40,
+        60,
         &Work {
             program: "qmail-remote",
             task: "remote",

@@ -43,7 +43,7 @@ fn kill_qmail_queue_at_any_call_and_what_it_accepted_is_delivered() {
         with: With::Envelope(format!("F{}\0T{}\0\0", at_host("sender"), at_host("joe"))),
         is_accepted: |code, _| code == 0,
     };
-    sweep(60, &submitter);
+    sweep(120, &submitter);
 }
 
 /// R7
@@ -57,7 +57,7 @@ fn kill_qmail_inject_at_any_call_and_what_it_accepted_is_delivered() {
         with: With::Envelope(String::new()),
         is_accepted: |code, _| code == 0,
     };
-    sweep(40, &submitter);
+    sweep(70, &submitter);
 }
 
 /// R7
@@ -76,7 +76,7 @@ fn kill_qmail_smtpd_at_any_call_and_what_it_accepted_is_delivered() {
                 .any(|line| line.starts_with("250 ok ") && line.contains(" qp ") && line.ends_with("\r\n"))
         },
     };
-    sweep(50, &submitter);
+    sweep(90, &submitter);
 }
 
 /// R7
@@ -86,7 +86,7 @@ fn kill_qmail_qmtpd_at_any_call_and_what_it_accepted_is_delivered() {
         let message = netstring(&format!("\n{}", number.text()));
         message + &netstring(&at_host("sender")) + &netstring(&netstring(&at_host("joe")))
     };
-    sweep(30, &quick_server("qmail-qmtpd", input));
+    sweep(50, &quick_server("qmail-qmtpd", input));
 }
 
 /// R7
@@ -96,7 +96,7 @@ fn kill_qmail_qmqpd_at_any_call_and_what_it_accepted_is_delivered() {
         let message = netstring(&number.text());
         netstring(&(message + &netstring(&at_host("sender")) + &netstring(&at_host("joe"))))
     };
-    sweep(30, &quick_server("qmail-qmqpd", input));
+    sweep(50, &quick_server("qmail-qmqpd", input));
 }
 
 /// A server of QMTP or QMQP.

@@ -21,12 +21,13 @@ use crate::report::Report;
 use crate::site::Recipient;
 use crate::tracer::Tracer;
 use harness::{installed, skipped};
+use std::thread;
 
 /// A program without one of its syncs: the one with this number, from 1.
 struct LeftOut {
     sync: &'static str,
     ordinal: usize,
-    experiment: Box<dyn Experiment>,
+    experiment: Box<dyn Experiment + Sync>,
     kind: Kind,
     loss: Loss,
 }
@@ -90,8 +91,12 @@ fn r8_each_sync_that_is_left_out_is_found() {
         return;
     }
     let mut report = Report::new("left out", "each sync, to be found by power");
-    for row in rows {
-        let found = row.found();
+    // At once: a queue that is stuck is found by waiting for it, and waiting takes no processor.
+    let found: Vec<Vec<String>> = thread::scope(|scope| {
+        let searches: Vec<_> = rows.iter().map(|row| scope.spawn(|| row.found())).collect();
+        searches.into_iter().map(|search| search.join().expect("a search that ends")).collect()
+    });
+    for (row, found) in rows.iter().zip(found) {
         report.points(1);
         let wrong = if found.is_empty() { vec!["nobody notices".to_owned()] } else { Vec::new() };
         report.judged(row.sync, Verdict { extra_copies: 0, wrong });
