@@ -472,7 +472,7 @@ fn strip(built: &Path, small: &Path) {
     let unfinished = small.with_extension(std::process::id().to_string());
     let done = Command::new("strip").arg("-o").arg(&unfinished).arg(built).status();
     if !done.is_ok_and(|status| status.success()) {
-        crate::put_program(&unfinished, fs::read(built).expect("a program"));
+        crate::copy_to_run(built, &unfinished);
     }
     fs::rename(&unfinished, small).expect("a program in its place");
 }

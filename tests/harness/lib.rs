@@ -100,7 +100,13 @@ pub fn put_program(path: &Path, bytes: impl AsRef<[u8]>) {
 
 /// A copy of one of our programs, which see.
 pub fn copy_program(name: &str, path: &Path) {
-    put_program(path, std::fs::read(program(name)).expect("the program"));
+    copy_to_run(&program(name), path);
+}
+
+/// A copy of a file that can be run, with mode 0755. Another process writes it, as in [`put_program`].
+pub fn copy_to_run(from: &Path, to: &Path) {
+    let outcome = Call::path(Path::new("/usr/bin/install")).args(["-m", "0755"]).arg(from).arg(to).run();
+    assert_eq!(outcome.code, 0, "{}: {}", to.display(), outcome.err_text());
 }
 
 /// A directory of the test's own, removed at its end. Others may search it, so that other accounts reach it.

@@ -5,7 +5,7 @@
 use crate::ledger::{Ledger, Number};
 use crate::report::Report;
 use harness::fault::{Order, Seen};
-use harness::{HOST, Instance, STRAY_HOURS, put_program, set_age};
+use harness::{HOST, Instance, STRAY_HOURS, copy_to_run, set_age};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,7 +55,7 @@ impl Site {
     /// A new one, in which nothing runs.
     pub fn new() -> Site {
         let instance = Instance::in_memory();
-        put_program(&instance.path("bin/faulty"), fs::read(env!("CARGO_BIN_EXE_faulty")).expect("faulty"));
+        copy_to_run(Path::new(env!("CARGO_BIN_EXE_faulty")), &instance.path("bin/faulty"));
         let made = instance.command(Path::new("/bin/mkdir")).arg(instance.path("faults")).status();
         assert!(made.is_ok_and(|status| status.success()), "a directory for orders");
         let (joe, sender) = (instance.mailbox("joe"), instance.mailbox("sender"));
