@@ -15,6 +15,7 @@
 //! | module | programs |
 //! |---|---|
 //! | `submitters` | those that a message comes in by: each point is one message, and the queue manager runs all the time |
+//! | `servers` | tcpserver: each point is one life of a server, to which several clients come |
 //! | `agents` | those that a message leaves by: each point is the first attempt to deliver one message |
 //! | `managers` | those in between: each point is one life of the queue manager |
 //! | `snapshots` | qmail-queuectl, which copies the queue and restores the copy |
@@ -24,6 +25,7 @@ mod ends;
 mod faulty;
 mod managers;
 mod points;
+mod servers;
 mod site;
 mod snapshots;
 mod submitters;
