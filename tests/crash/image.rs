@@ -149,16 +149,8 @@ pub struct Mount {
 
 impl Mount {
     /// Mounts it on `mount` in the directory, where the file system's owner replays its journal.
-    ///
-    /// One that cannot be mounted is checked first, as every boot does. ext4 reads its superblock before it replays its journal,
-    /// and that lies in two sectors, of which a disk may have kept one; then the check takes one of the copies.
     pub fn new(image: &Image, directory: &Path) -> Mount {
-        Mount::attempt(image, directory).unwrap_or_else(|why| {
-            let checked = Command::new("e2fsck").arg("-fy").arg(&image.file).output().expect("e2fsck");
-            let text = String::from_utf8_lossy(&checked.stdout);
-            eprintln!("{why}\ne2fsck: {}\n{text}", checked.status);
-            Mount::attempt(image, directory).expect("a mounted image, now that it is checked")
-        })
+        Mount::attempt(image, directory).expect("a mounted image")
     }
 
     fn attempt(image: &Image, directory: &Path) -> Result<Mount, String> {

@@ -14,6 +14,9 @@ use std::path::Path;
 const SECTOR: usize = 512;
 /// File systems think in these.
 const PAGE: usize = 4096;
+/// The superblock of ext4, in bytes from the beginning of the disk. It lies in two sectors, with a checksum, and is read before the
+/// journal is: ext4 takes it for granted that they are written together.
+const SUPERBLOCK: Range<u64> = 1024..2048;
 
 /// Which of the writes since the last flush the disk has kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +115,8 @@ impl Cut {
                 Manner::OnlyOne => Vec::new(),
                 Manner::Writes if random.below(2) == 0 => whole(place, length),
                 Manner::Writes => Vec::new(),
-                Manner::Pages => some(place, length, PAGE, random),
-                Manner::Sectors => some(place, length, SECTOR, random),
+                Manner::Sectors if !has_superblock(&events[place]) => some(place, length, SECTOR, random),
+                Manner::Pages | Manner::Sectors => some(place, length, PAGE, random),
             });
         }
         Cut { at, flushed, kept, manner: manner.name() }
@@ -172,6 +175,11 @@ fn length(events: &[Event], place: usize) -> Option<(usize, usize)> {
     }
 }
 
+fn has_superblock(event: &Event) -> bool {
+    matches!(event, Event::Write { offset, data }
+        if *offset < SUPERBLOCK.end && SUPERBLOCK.start < offset + u64::try_from(data.len()).expect("a small write"))
+}
+
 fn write(disk: &File, event: &Event, bytes: Range<usize>) {
     if let Event::Write { offset, data } = event {
         let start = offset + u64::try_from(bytes.start).expect("a small write");
@@ -190,6 +198,17 @@ fn some(place: usize, length: usize, size: usize, random: &mut Random) -> Vec<(u
         }
     }
     pieces
+}
+
+#[test]
+fn a_superblock_is_kept_whole_or_not_at_all() {
+    let write = |offset, length| Event::Write { offset, data: vec![1; length] };
+    let events = [write(0, PAGE), write(1024, 1024), write(4096, PAGE)];
+    let mut random = Random::new(0);
+    let kept: Vec<_> =
+        (0..100).flat_map(|_| Cut::at(&events, 3, Manner::Sectors, &mut random).kept).collect();
+    assert!(kept.iter().all(|piece| matches!(piece, (0, 0, PAGE) | (1, 0, 1024) | (2, ..))), "{kept:?}");
+    assert!(kept.iter().any(|(place, ..)| *place == 0) && kept.iter().any(|(_, start, _)| *start > 0));
 }
 
 #[test]
