@@ -81,7 +81,7 @@ fn r8_a_disk_that_lost_some_writes_has_every_acknowledged_message_on_ext4() {
     try_images(
         Kind::Ext4,
         1,
-        &Plan::of(Plan { sessions: 10, images: 500 }, Plan { sessions: 1, images: 40 }),
+        &Plan::of(Plan { sessions: 10, images: 300 }, Plan { sessions: 1, images: 40 }),
     );
 }
 
@@ -91,7 +91,7 @@ fn r8_a_disk_that_lost_other_writes_has_every_acknowledged_message_on_ext4() {
     try_images(
         Kind::Ext4,
         1001,
-        &Plan::of(Plan { sessions: 10, images: 500 }, Plan { sessions: 1, images: 40 }),
+        &Plan::of(Plan { sessions: 10, images: 300 }, Plan { sessions: 1, images: 40 }),
     );
 }
 
