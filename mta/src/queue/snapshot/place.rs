@@ -98,7 +98,8 @@ impl<'a> Placing<'a> {
 
     /// Prepares a message; its number here. It is in the queue once the batch is [committed](Placing::commit).
     pub fn add(&mut self, message: &Message, text: impl Read) -> Result<MessageNumber, Failure> {
-        let (number, mess) = self.rights.as_qmailq(|| create_mess(text))?;
+        let (number, mess) = self.create_mess()?;
+        let mess = self.rights.as_qmailq(|| write_mess(number, mess, text))?;
         let is_preprocessed = matches!(message.state, State::Preprocessed(_));
         let placed = Placed { number, is_preprocessed };
         let files = vec![(Kind::Mess.path(number), mess)];
@@ -111,6 +112,32 @@ impl<'a> Placing<'a> {
         });
         self.batch.push(draft);
         written.map(|()| number)
+    }
+
+    /// The file for a text.
+    ///
+    /// A number with which a noted message waits for its name is passed over: its text was collected, but whether it has
+    /// been in the queue is told by the file with the long name, until it is [settled](Placing::settle).
+    fn create_mess(&self) -> Result<(MessageNumber, File), Failure> {
+        let mut passed_over = Vec::new();
+        let created = loop {
+            let created = self.rights.as_qmailq(create_mess);
+            match created {
+                Ok((number, mess)) if self.is_waiting(number)? => passed_over.push((number, mess)),
+                created => break created,
+            }
+        };
+        // They are open until now, so that each attempt had another number.
+        for (number, _) in passed_over {
+            self.rights.as_qmailq(|| remove(&Kind::Mess.path(number)))?;
+        }
+        created
+    }
+
+    /// Whether there is a file with a long name for this number.
+    fn is_waiting(&self, number: MessageNumber) -> Result<bool, Failure> {
+        let is_there = |is_preprocessed| is_there(&staged(Placed { number, is_preprocessed }, self.snapshot));
+        self.rights.as_qmails(|| Ok(is_there(false)? || is_there(true)?))
     }
 
     /// Whether the batch has become as large as it should.
@@ -211,15 +238,17 @@ fn staged(placed: Placed, snapshot: &str) -> PathBuf {
     PathBuf::from(format!("{}.{snapshot}", placed.last_kind().name(placed.number)))
 }
 
-fn create_mess(mut text: impl Read) -> Result<(MessageNumber, File), Failure> {
-    let (number, mut mess) =
-        mess::create().map_err(|(_, error)| unable("create a file in", Path::new("mess"))(error))?;
+fn create_mess() -> Result<(MessageNumber, File), Failure> {
+    mess::create().map_err(|(_, error)| unable("create a file in", Path::new("mess"))(error))
+}
+
+fn write_mess(number: MessageNumber, mut mess: File, mut text: impl Read) -> Result<File, Failure> {
     let path = Kind::Mess.path(number);
     if let Err(error) = io::copy(&mut text, &mut mess) {
         let _ = fs::remove_file(&path);
         return Err(unable("write", &path)(error));
     }
-    Ok((number, mess))
+    Ok(mess)
 }
 
 /// The text of a message that waits for its name, locked; nothing if the number is not, or no longer, its own.
