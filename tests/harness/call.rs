@@ -89,6 +89,7 @@ impl Call {
     pub fn run(mut self) -> Outcome {
         let stdin = self.input_file.take().map_or_else(Stdio::piped, Stdio::from);
         self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        crate::running::answer_signals();
         let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
         let stdin = child.stdin.take();
         let input = self.input;

@@ -1,6 +1,8 @@
 //! A program that runs beside the test and is gone when the test is.
 
 use std::process::{Child, Command};
+use std::sync::Once;
+use unix::signal::Signal;
 
 /// A running program, killed when dropped.
 pub struct Running {
@@ -10,6 +12,7 @@ pub struct Running {
 impl Running {
     /// Starts it.
     pub fn start(command: &mut Command) -> Running {
+        answer_signals();
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Running { child }
     }
@@ -25,7 +28,7 @@ impl Running {
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, signal: unix::signal::Signal) {
+    pub fn signal(&self, signal: Signal) {
         unix::process::kill(unix::process::Pid::from_raw(self.pid()), signal).expect("a process to signal");
     }
 
@@ -40,6 +43,14 @@ impl Running {
     pub fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
+}
+
+/// What tests start answers the signals that nohup, or a shell that runs the tests in the background, ignores.
+pub(crate) fn answer_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT].into_iter().for_each(unix::signal::default)
+    });
 }
 
 impl Drop for Running {
