@@ -216,13 +216,15 @@ enum Event {
 
 impl Event {
     fn decode(words: &[&[u8]]) -> Option<Event> {
-        let message = |word: &[u8]| number::whole(word).map(MessageNumber);
+        // As qmail-send writes it, and in no other way.
+        let message =
+            |word: &[u8]| MessageNumber::parse(word).filter(|number| number.to_string().as_bytes() == word);
         let numbered = |word: &[u8]| word.strip_suffix(b":").and_then(number::whole);
         match words {
             [b"new", b"msg", number] => Some(Event::New(message(number)?)),
             [b"info", b"msg", number, b"bytes", bytes, b"from", sender, b"qp", qp, b"uid", _] => {
                 let sender = sender.strip_prefix(b"<")?.strip_suffix(b">")?.to_vec();
-                let message = numbered(number).map(MessageNumber)?;
+                let message = message(number.strip_suffix(b":")?)?;
                 let (bytes, qp) = (number::whole(bytes)?, number::whole(qp)?);
                 Some(Event::Info(Identity { message, bytes, sender, qp }))
             }
@@ -316,6 +318,12 @@ mod tests {
     fn a_delivery_before_the_snapshot_is_not_counted_for_another_recipient_of_that_name() {
         let text = format!("{CAME_IN}starting delivery 1: msg 7 to local a@here\ndelivery 1: success: ok/\n");
         assert_eq!(left("Da@here\0Ta@here\0", &text).unwrap(), "Da@here\0Ta@here\0");
+    }
+
+    #[test]
+    fn a_number_that_qmail_send_would_not_write_so_is_no_evidence() {
+        assert_eq!(left("Ta@b\0", &format!("{CAME_IN}end msg 7\n")), None);
+        assert_eq!(left("Ta@b\0", &format!("{CAME_IN}end msg 07\n")), Some("Ta@b\0".to_owned()));
     }
 
     #[test]
