@@ -6,7 +6,7 @@
 //! deliver what is left, and to tell the sender of the unknown user and of nobody else.
 
 use super::points::{Point, points};
-use super::site::{Site, at_host, comes_true, is_possible};
+use super::site::{Site, at_host, children_of, comes_true, in_shares, is_possible};
 use crate::ledger::{Ledger, Number};
 use crate::report::{Report, Scope};
 use harness::fault::Order;
@@ -23,8 +23,6 @@ const DELIVERIES: usize = 7;
 const SPLIT: &str = "2\n";
 /// A manager that has logged nothing for so long has no more to do, or waits for something that takes longer.
 const QUIET: Duration = Duration::from_millis(250);
-/// Lives at the same time: each waits most of its time.
-const AT_ONCE: usize = 4;
 
 /// R7
 #[test]
@@ -72,16 +70,7 @@ fn sweep(sample: usize, program: &'static str) {
     let all = points(&experiment.site.listed(program));
     experiment.recover("no fault", &mut report);
     let points = Scope::of_this_run().of(all, sample);
-    let share = points.len().div_ceil(AT_ONCE).max(1);
-    std::thread::scope(|scope| {
-        let shares: Vec<_> = points
-            .chunks(share)
-            .map(|share| scope.spawn(move || Experiment::try_all(program, share)))
-            .collect();
-        for share in shares {
-            report.join(share.join().expect("an experiment"));
-        }
-    });
+    in_shares(&points, &mut report, |share| Experiment::try_all(program, share));
     report.finish();
 }
 
@@ -157,26 +146,16 @@ impl Experiment {
 
     /// Ends the manager, if it still runs, and waits for all of its helpers.
     fn end(&self, mut manager: Running) -> Result<(), String> {
-        let processes = || self.site.instance.processes();
         let _ = unix::process::kill(self.send_of(&manager), Signal::SIGTERM);
-        if comes_true(|| !manager.is_alive() && processes().is_empty()) {
-            return Ok(());
-        }
-        let left = processes();
-        for (pid, _) in &left {
-            let _ = unix::process::kill(Pid::from_raw(*pid), Signal::SIGKILL);
-        }
-        Err(format!("{left:?} do not end\n{}", self.site.instance.log()))
+        let left = self.site.end_of(&mut manager);
+        left.map_err(|left| format!("{left}\n{}", self.site.instance.log()))
     }
 
     /// qmail-send itself: what was started, or the child of `faulty` that has become it.
     fn send_of(&self, manager: &Running) -> Pid {
-        let path = format!("/proc/{0}/task/{0}/children", manager.pid());
-        let children = std::fs::read_to_string(path).unwrap_or_default();
+        let children = children_of(manager);
         let mut processes = self.site.instance.processes().into_iter();
-        let behind = processes.find(|(pid, program)| {
-            program == "qmail-send" && children.split(' ').any(|child| child == pid.to_string())
-        });
+        let behind = processes.find(|(pid, program)| program == "qmail-send" && children.contains(pid));
         let is_behind = ["qmail-start", "qmail-send"].contains(&self.program);
         Pid::from_raw(behind.filter(|_| is_behind).map_or(manager.pid(), |(pid, _)| pid))
     }

@@ -5,7 +5,7 @@
 //! take the mail of a later client. No client is left without an end of his connection.
 
 use super::points::{Point, points};
-use super::site::{Site, at_host, comes_true, is_possible, judge_each};
+use super::site::{Site, at_host, children_of, comes_true, in_shares, is_possible, judge_each};
 use crate::ledger::{Ledger, Number};
 use crate::report::{Report, Scope};
 use crate::smtp_session::{Answer, answer, session};
@@ -27,8 +27,6 @@ const MOST_CLIENTS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Points between two recoveries.
 const BATCH: usize = 100;
-/// Lives at the same time: each waits most of its time.
-const AT_ONCE: usize = 4;
 
 /// R7
 #[test]
@@ -41,13 +39,7 @@ fn kill_tcpserver_at_any_call_and_what_was_accepted_is_delivered() {
     let life = live(&site, &Ledger::default(), Order::List);
     assert_eq!((life.messages, life.wrong), (CLIENTS, Vec::new()));
     let points = Scope::of_this_run().of(points(&site.listed(PROGRAM)), 40);
-    let share = points.len().div_ceil(AT_ONCE).max(1);
-    std::thread::scope(|scope| {
-        let shares: Vec<_> = points.chunks(share).map(|share| scope.spawn(move || try_all(share))).collect();
-        for share in shares {
-            report.join(share.join().expect("an experiment"));
-        }
-    });
+    in_shares(&points, &mut report, try_all);
     report.finish();
 }
 
@@ -161,17 +153,8 @@ fn bring(mut connection: TcpStream, number: Number) -> Result<Answer, String> {
 /// Ends the server, if it still runs, and waits for all that it has started.
 fn end(site: &Site, mut server: Running) -> Result<(), String> {
     // `faulty` is what was started, and its child is the server.
-    let path = format!("/proc/{0}/task/{0}/children", server.pid());
-    let children = std::fs::read_to_string(path).unwrap_or_default();
-    for child in children.split_ascii_whitespace().filter_map(|word| word.parse().ok()) {
+    for child in children_of(&server) {
         let _ = unix::process::kill(Pid::from_raw(child), Signal::SIGTERM);
     }
-    if comes_true(|| !server.is_alive() && site.instance.processes().is_empty()) {
-        return Ok(());
-    }
-    let left = site.instance.processes();
-    for (pid, _) in &left {
-        let _ = unix::process::kill(Pid::from_raw(*pid), Signal::SIGKILL);
-    }
-    Err(format!("{left:?} do not end"))
+    site.end_of(&mut server)
 }

@@ -2,18 +2,23 @@
 //!
 //! Nothing here fails with the power, so nothing has to be on a disk.
 
+use super::points::Point;
 use crate::ledger::{Ledger, Number};
 use crate::report::Report;
 use harness::fault::{Order, Seen};
-use harness::{HOST, Instance, STRAY_HOURS, copy_to_run, set_age};
+use harness::{HOST, Instance, Running, STRAY_HOURS, copy_to_run, set_age};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use unix::process::Pid;
 use unix::signal::Signal;
 
 /// How long nothing may happen. Not a claim about speed: a program may itself wait for half a minute.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Experiments at the same time: each waits most of its time.
+const AT_ONCE: usize = 4;
 
 /// The installation.
 pub struct Site {
@@ -108,6 +113,21 @@ impl Site {
         }
     }
 
+    /// Waits until a program that was told to end has ended, with all that runs here; who does not is killed.
+    ///
+    /// # Errors
+    /// Who that is.
+    pub fn end_of(&self, running: &mut Running) -> Result<(), String> {
+        if comes_true(|| !running.is_alive() && self.instance.processes().is_empty()) {
+            return Ok(());
+        }
+        let left = self.instance.processes();
+        for (pid, _) in &left {
+            let _ = unix::process::kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        }
+        Err(format!("{left:?} do not end"))
+    }
+
     /// Ends the queue manager when its deliveries have ended.
     pub fn stop(&mut self) {
         self.instance.signal(Signal::SIGTERM);
@@ -145,6 +165,24 @@ impl Site {
             report.wrong("a batch", &format!("a bounce: {bounce}"));
         }
     }
+}
+
+/// The children of a program: of `faulty`, the program that it runs.
+pub fn children_of(running: &Running) -> Vec<i32> {
+    let path = format!("/proc/{0}/task/{0}/children", running.pid());
+    let children = fs::read_to_string(path).unwrap_or_default();
+    children.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Tries points in equal shares at the same time, and takes in what each share has seen.
+pub fn in_shares(points: &[Point], report: &mut Report, try_all: impl Fn(&[Point]) -> Report + Sync) {
+    let share = points.len().div_ceil(AT_ONCE).max(1);
+    std::thread::scope(|scope| {
+        let shares: Vec<_> = points.chunks(share).map(|share| scope.spawn(|| try_all(share))).collect();
+        for share in shares {
+            report.join(share.join().expect("an experiment"));
+        }
+    });
 }
 
 /// Holds each message of a batch against the invariant. `points` says what went wrong with each, by its number.
