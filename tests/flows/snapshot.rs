@@ -491,6 +491,27 @@ fn what_is_no_whole_snapshot_is_refused_and_nothing_is_overwritten() {
     }
 }
 
+/// An installation that has lost its queue of four messages, and has a snapshot of it.
+struct Lost {
+    instance: Instance,
+    maildir: PathBuf,
+    /// Who is to get one of them.
+    all: BTreeSet<String>,
+    directory: PathBuf,
+}
+
+impl Lost {
+    fn after_a_snapshot() -> Lost {
+        let mut instance = Instance::new();
+        let maildir = anybody(&instance);
+        let all = fill(&instance, 4);
+        let directory = place_for(&instance, "night");
+        snapshot(&instance, &directory);
+        lose_queue(&mut instance);
+        Lost { instance, maildir, all, directory }
+    }
+}
+
 /// Restores as a run that is killed when it has noted its messages: the end of their long names, and the messages in the order
 /// of the snapshot.
 fn restore_but_for_names<'a>(instance: &'a Instance, directory: &Path) -> (String, Vec<Placed<'a>>) {
@@ -511,6 +532,23 @@ fn restore_but_for_names<'a>(instance: &'a Instance, directory: &Path) -> (Strin
     (record, restored)
 }
 
+/// Everybody has one copy, no long name is left, and there is nothing more to restore.
+fn is_restored_once(
+    instance: &Instance,
+    directory: &Path,
+    record: &str,
+    copies: &BTreeMap<String, usize>,
+    all: &BTreeSet<String>,
+) {
+    assert_eq!(copies.keys().cloned().collect::<BTreeSet<_>>(), *all);
+    assert!(copies.values().all(|count| *count == 1), "{copies:?}");
+    assert!(!instance.queue().iter().any(|name| name.ends_with(record)), "{:?}", instance.queue());
+    assert_eq!(
+        outcomes(&restore(instance, directory, &[])),
+        BTreeMap::from([("restored before", all.len())])
+    );
+}
+
 /// Makes files where new messages are made until one has this number, and takes that one away: the next file gets it. The others
 /// stay. Whether the file system gives numbers again so soon.
 fn make_next(instance: &Instance, number: u64) -> bool {
@@ -529,12 +567,7 @@ fn make_next(instance: &Instance, number: u64) -> bool {
 /// As below, and the first message that is restored anew would be given the number with which another one waits for its name.
 #[test]
 fn a_number_that_waits_for_its_name_is_not_given_to_a_message_that_is_restored_anew() {
-    let mut instance = Instance::new();
-    let maildir = anybody(&instance);
-    let all = fill(&instance, 4);
-    let directory = place_for(&instance, "night");
-    snapshot(&instance, &directory);
-    lose_queue(&mut instance);
+    let Lost { mut instance, maildir, all, directory } = Lost::after_a_snapshot();
     let (record, restored) = restore_but_for_names(&instance, &directory);
     for collected in [0, 2] {
         fs::remove_file(restored[collected].path("mess")).expect("a text to collect");
@@ -554,23 +587,14 @@ fn a_number_that_waits_for_its_name_is_not_given_to_a_message_that_is_restored_a
     instance.start();
     wait_until_empty(&instance);
     instance.stop();
-    let copies = copies(&maildir);
-    assert_eq!(copies.keys().cloned().collect::<BTreeSet<_>>(), all);
-    assert!(copies.values().all(|count| *count == 1), "{copies:?}");
-    assert!(!instance.queue().iter().any(|name| name.ends_with(&record)), "{:?}", instance.queue());
-    assert_eq!(outcomes(&restore(&instance, &directory, &[])), BTreeMap::from([("restored before", 4)]));
+    is_restored_once(&instance, &directory, &record, &copies(&maildir), &all);
 }
 
 /// A run was killed when it had noted its messages, and the next one comes days later: what is still there gets its name;
 /// what was collected, and its number used again, is restored anew, and the other message is left alone.
 #[test]
 fn a_number_that_waited_too_long_and_is_anothers_by_now_is_left_to_the_other() {
-    let mut instance = Instance::new();
-    let maildir = anybody(&instance);
-    let all = fill(&instance, 4);
-    let directory = place_for(&instance, "night");
-    snapshot(&instance, &directory);
-    lose_queue(&mut instance);
+    let Lost { mut instance, maildir, all, directory } = Lost::after_a_snapshot();
     let (record, restored) = restore_but_for_names(&instance, &directory);
     let is_preprocessed = |placed: &&Placed<'_>| placed.path("local").exists();
     let collected = restored.iter().find(|placed| !is_preprocessed(placed)).expect("one of todo");
@@ -590,11 +614,6 @@ fn a_number_that_waited_too_long_and_is_anothers_by_now_is_left_to_the_other() {
     instance.start();
     wait_until_empty(&instance);
     instance.stop();
-    let copies = copies(&maildir);
-    assert_eq!(copies.keys().cloned().collect::<BTreeSet<_>>(), all);
-    assert!(copies.values().all(|count| *count == 1), "{copies:?}");
+    is_restored_once(&instance, &directory, &record, &copies(&maildir), &all);
     assert_eq!(messages(&other).len(), 1);
-    let long = |name: &String| name.ends_with(&record);
-    assert!(!instance.queue().iter().any(long), "{:?}", instance.queue());
-    assert_eq!(outcomes(&restore(&instance, &directory, &[])), BTreeMap::from([("restored before", 4)]));
 }
